@@ -1,0 +1,3 @@
+"""Mutual TLS for Apache, issued, rendered and deployed as one release."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Apache's configuration, compiled from specs."""

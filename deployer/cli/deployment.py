@@ -1,0 +1,135 @@
+"""`deployer render`, `deployer plan` and `deployer apply`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployer.cli.hosts import Pattern
+from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
+from deployer.errors import UsageError
+
+CHANGES_PENDING = 2
+
+Diff = Annotated[bool, typer.Option("-D", "--diff", help="show what changes in Apache's files")]
+DetailedExitCode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="exit with 2 when there are changes")
+]
+
+
+@shares(*INVENTORY)
+def render(
+    common: Common,
+    pattern: Pattern = "all",
+    directory: Annotated[
+        Path | None, typer.Option("-o", "--output", help="write the files below this directory")
+    ] = None,
+) -> None:
+    """Render the virtual hosts offline: no connection, no key."""
+    from deployer.cli.session import Session
+    from deployer.report import console, trees
+    from deployer.workflows.render import render_all, write
+
+    with Session(common) as session:
+        if common.list_hosts:
+            session.name_hosts(pattern)
+            return
+        rendered = render_all(session.hosts(pattern), session.store, session.templates)
+        if directory is None:
+            trees.show(rendered)
+        else:
+            for path in write(rendered, directory):
+                console.data(str(path))
+
+
+@shares(*INVENTORY, *CONNECTING, *TELLING)
+def plan(
+    common: Common,
+    pattern: Pattern = "all",
+    diff: Diff = False,
+    detailed_exitcode: DetailedExitCode = False,
+) -> None:
+    """Say what apply would do. Changes nothing, anywhere."""
+    _run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode)
+
+
+@shares(*INVENTORY, *CONNECTING, *TELLING, *PASSPHRASE)
+def apply(
+    common: Common,
+    pattern: Pattern = "all",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    check: Annotated[
+        bool, typer.Option("-C", "--check", help="only say what would be done")
+    ] = False,
+    diff: Diff = False,
+    detailed_exitcode: DetailedExitCode = False,
+    identity: Annotated[
+        Path | None,
+        typer.Option(help="a directory of `client issue`, to prove that clients get in"),
+    ] = None,
+    confirm_timeout: Annotated[
+        int | None,
+        typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
+    ] = None,
+) -> None:
+    """Bring every host to its release: rehearse, switch, prove, or undo."""
+    _run(
+        common,
+        pattern,
+        diff=diff,
+        check=check,
+        detailed_exitcode=detailed_exitcode,
+        yes=yes,
+        identity=identity,
+        confirm_timeout=confirm_timeout,
+    )
+
+
+def _run(
+    common: Common,
+    pattern: str,
+    *,
+    diff: bool,
+    check: bool,
+    detailed_exitcode: bool,
+    yes: bool = False,
+    identity: Path | None = None,
+    confirm_timeout: int | None = None,
+) -> None:
+    from deployer import __version__
+    from deployer.cli.session import Session
+    from deployer.report import console, plans, results
+    from deployer.result import exit_status
+    from deployer.workflows.apply import carry_out, preview
+
+    with Session(common) as session:
+        if common.list_hosts:
+            session.name_hosts(pattern)
+            return
+        targets = session.targets(pattern)
+        if common.as_json:
+            console.json_line("run", schema=console.SCHEMA, deployer=__version__)
+        operator = session.operator(identity=identity, confirm_timeout=confirm_timeout)
+        seen = preview(session.survey(texts=diff), targets, operator)
+        if common.as_json:
+            plans.show_json(seen)
+        elif check or seen.changing or diff:
+            plans.show(seen, diff=diff)
+        if check:
+            pending = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
+            raise typer.Exit(exit_status(seen.failed) or pending)
+        if seen.changing and not yes:
+            _ask(len(seen.changing))
+        done = carry_out(seen, operator)
+    (results.show_json if common.as_json else results.show)(done)
+    changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
+    raise typer.Exit(exit_status(done) or changed)
+
+
+def _ask(hosts: int) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask whether to go on", hint="give --yes, or see deployer plan"
+        )
+    typer.confirm(f"change {hosts} host{'' if hosts == 1 else 's'}?", abort=True, err=True)

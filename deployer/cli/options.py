@@ -1,0 +1,179 @@
+"""
+The options that many commands share, named as Ansible names them.
+
+They are declared once, here, and added to a command by `@shares(...)`; the command receives
+one frozen value. They may also stand before the command, as people type them.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Texts = list[str] | None
+
+CONNECTION = "Connection"
+OUTPUT = "Output"
+CA = "CA passphrase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What was said on the command line, for everything that commands have in common."""
+
+    inventory: Annotated[
+        Texts, typer.Option("-i", "--inventory", help="an inventory file; may be repeated")
+    ] = None
+    limit: Annotated[
+        str | None, typer.Option("-l", "--limit", help="only these hosts of the pattern")
+    ] = None
+    extra_vars: Annotated[
+        Texts, typer.Option("-e", "--extra-vars", help="variables that win over all others")
+    ] = None
+    state: Annotated[
+        Path | None,
+        typer.Option(envvar="DEPLOYER_STATE", help="where the CA and the records are"),
+    ] = None
+    forks: Annotated[
+        int | None, typer.Option("-f", "--forks", min=1, help="hosts at work at once")
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option("-T", "--timeout", help="seconds to connect", rich_help_panel=CONNECTION),
+    ] = None
+    user: Annotated[
+        str | None,
+        typer.Option("-u", "--user", help="log in as this user", rich_help_panel=CONNECTION),
+    ] = None
+    private_key: Annotated[
+        str | None,
+        typer.Option("--private-key", help="log in with this key", rich_help_panel=CONNECTION),
+    ] = None
+    known_hosts: Annotated[
+        Path | None,
+        typer.Option(help="host keys, in place of ssh's own files", rich_help_panel=CONNECTION),
+    ] = None
+    ask_pass: Annotated[
+        bool,
+        typer.Option(
+            "-k", "--ask-pass", help="ask for the login password", rich_help_panel=CONNECTION
+        ),
+    ] = False
+    become: Annotated[
+        bool,
+        typer.Option("-b", "--become", help="become root with sudo", rich_help_panel=CONNECTION),
+    ] = False
+    ask_become_pass: Annotated[
+        bool,
+        typer.Option(
+            "-K", "--ask-become-pass", help="ask for sudo's password", rich_help_panel=CONNECTION
+        ),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="tell of every step", rich_help_panel=OUTPUT)
+    ] = False
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines on stdout", rich_help_panel=OUTPUT)
+    ] = False
+    list_hosts: Annotated[
+        bool,
+        typer.Option(
+            "--list-hosts", help="only name the hosts, one a line", rich_help_panel=OUTPUT
+        ),
+    ] = False
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="a file with the passphrase on its first line", rich_help_panel=CA),
+    ] = None
+    passphrase_command: Annotated[
+        str | None, typer.Option(help="a command that prints the passphrase", rich_help_panel=CA)
+    ] = None
+
+
+INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts")
+CONNECTING = (
+    "forks",
+    "timeout",
+    "user",
+    "private_key",
+    "known_hosts",
+    "ask_pass",
+    "become",
+    "ask_become_pass",
+)
+TELLING = ("verbose", "as_json")
+PASSPHRASE = ("passphrase_file", "passphrase_command")
+
+
+def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    Add shared options to a command, which takes them as its first argument, a `Common`.
+
+    Typer reads a command's signature; this writes one that lists the command's own parameters
+    and then the shared ones.
+    """
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=field.type,
+            default=field.default,
+        )
+        for field in fields(Common)
+        if field.name in names
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[1:]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            common = Common(**{name: given.pop(name) for name in names})
+            command(common, **given)
+
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + shared
+        )
+        run.__annotations__ = {one.name: one.annotation for one in (*own, *shared)}
+        return run
+
+    return decorate
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """
+    Move shared options that stand before the command behind it, where Typer expects them.
+
+    `deployer -i hosts.yml plan` is what people type who come from Ansible.
+    """
+    with_value, flags = _spellings()
+    leading: list[str] = []
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        word = rest[0].partition("=")[0]
+        short = word if word.startswith("--") else word[:2]
+        if short in flags and word == short:
+            leading.append(rest.pop(0))
+        elif short in with_value:
+            leading.append(rest.pop(0))
+            complete = "=" in leading[-1] or (not word.startswith("--") and len(word) > len(short))
+            if not complete and rest:
+                leading.append(rest.pop(0))
+        else:
+            break
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *leading, *rest[end:]]
+
+
+def _spellings() -> tuple[frozenset[str], frozenset[str]]:
+    with_value: set[str] = set()
+    flags: set[str] = set()
+    for field in fields(Common):
+        (option,) = field.type.__metadata__  # type: ignore[union-attr]
+        spelt: Iterable[str] = option.param_decls or (f"--{field.name.replace('_', '-')}",)
+        (flags if field.default is False else with_value).update(spelt)
+    return frozenset(with_value), frozenset(flags)

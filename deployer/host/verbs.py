@@ -1,0 +1,152 @@
+"""
+The verbs of a host, typed. Each is one round trip and one script.
+
+What a script refuses becomes an error that names host, step, cause and the next thing to
+type. A connection lost after the switch began is `Interrupted`: the host decides by itself.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from deployer.errors import HostError, Interrupted, Locked, NeedsHands, RolledBack, StepFailed
+from deployer.host.script import Host, script_text
+from deployer.observation import Observation, parse
+from deployer.release import Release
+from deployer.transport import Completed
+
+ROLLED_BACK, NEEDS_HANDS, LOCKED = 10, 11, 75
+
+REHEARSAL_HINTS = {
+    20: "Apache's configuration was broken before this run: mend it, then apply again",
+    21: "install the module with the distribution's package manager",
+    22: "the old configuration keeps serving",
+    23: "the old configuration keeps serving",
+    24: "set mtls_default_vhost: leave to keep it the default of its address",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """One activation: the token by which it is confirmed or undone, and who asked for it."""
+
+    token: str
+    holder: str
+    confirm_timeout: int
+    """Seconds until the host undoes an activation that nobody confirmed."""
+
+
+def observe(host: Host, *, texts: bool = False, timeout: float = 30) -> Observation:
+    """Ask a host everything a plan needs to know; with `texts`, for what a diff needs too."""
+    done = host.run("observe", *(("texts",) if texts else ()), timeout=timeout)
+    try:
+        return parse(done.stdout.decode(errors="replace"))
+    except ValueError as error:
+        said = done.last_words or f"exit status {done.status}"
+        hint = "the login must give a POSIX shell that prints nothing of its own"
+        raise StepFailed(host.name, "observe", f"{error}: {said}", hint=hint) from error
+
+
+def stage(host: Host, release: Release, found: Observation, *, timeout: float = 60) -> str:
+    """
+    Put a release beside the live one and return the name of its directory.
+
+    Only what the host lacks is sent. Nothing that Apache reads is touched.
+    """
+    payload = release.to_tar({path: file.digest for path, file in found.files.items()})
+    done = host.run("stage", release.id, payload=payload, timeout=timeout)
+    if done.status != 0:
+        hint = "the old configuration keeps serving; free some space and apply again"
+        _refused(host, "stage", done, hint if "KiB free" in done.last_words else "")
+    return _answer(host, "stage", done, "staged")
+
+
+def rehearse(host: Host, release: Release, name: str, *, timeout: float = 60) -> str:
+    """Start the would-be configuration where nobody sees it; say whether `whole` or `shadow`."""
+    modules = " ".join(release.modules)
+    ports = " ".join(map(str, release.ports))
+    done = host.run("rehearse", name, modules, ports, timeout=timeout)
+    if done.status != 0:
+        _refused(host, "rehearse", done, REHEARSAL_HINTS.get(done.status, ""))
+    return _answer(host, "rehearse", done, "rehearsed")
+
+
+def activate(
+    host: Host, release: Release, name: str, switch: Switch, *, timeout: float = 90
+) -> None:
+    """Arm the dead-man timer, switch with one rename, reload, and see the new generation run."""
+    done = host.run(
+        "activate",
+        switch.token,
+        name,
+        str(switch.confirm_timeout),
+        switch.holder,
+        " ".join(release.modules),
+        payload=script_text("undo", host.layout).encode(),
+        timeout=timeout,
+    )
+    if done.status == LOCKED:
+        message = f"{host.name}: another run is at work here: {done.last_words}"
+        raise Locked(message, hint="wait for it, or see who it is with deployer status")
+    _judge(host, "activate", done)
+
+
+def confirm(host: Host, switch: Switch, *, keep: int = 5, timeout: float = 60) -> None:
+    """Disarm the timer: the new release stays. Raises `RolledBack` when that came too late."""
+    done = host.run("confirm", switch.token, str(keep), timeout=timeout)
+    _judge(host, "confirm", done)
+
+
+def undo(host: Host, token: str, why: str, *, timeout: float = 90) -> HostError | None:
+    """
+    Bring back what served before a switch, and return what the host says of the outcome.
+
+    None means that there was nothing to undo. Never raises for a failed rollback: the
+    caller has an error of its own to report, and this is the rest of the story.
+    """
+    done = host.run("undo", token, "now", why, timeout=timeout)
+    if done.status == ROLLED_BACK:
+        return RolledBack(host.name, "probe", why, hint=ROLLED_BACK_HINT)
+    if done.status == 0:
+        return None
+    return _needs_hands(host, "roll back", f"{why}; {done.last_words}")
+
+
+ROLLED_BACK_HINT = "the host is back on the release that served before"
+
+
+def _judge(host: Host, step: str, done: Completed) -> None:
+    if done.status == 0:
+        return
+    if done.status == ROLLED_BACK:
+        raise RolledBack(host.name, step, _cause(done), hint=ROLLED_BACK_HINT)
+    if done.status == NEEDS_HANDS:
+        raise _needs_hands(host, step, _cause(done))
+    _refused(host, step, done, "")
+
+
+def _needs_hands(host: Host, step: str, cause: str) -> NeedsHands:
+    layout = host.layout
+    hint = (
+        f"log in and look: tail {layout.state_dir}/journal, then "
+        f"{' '.join(layout.httpd)} -t, then {' '.join(layout.start)}"
+    )
+    return NeedsHands(host.name, step, cause, hint=hint)
+
+
+def _refused(host: Host, step: str, done: Completed, hint: str) -> NoReturn:
+    raise StepFailed(host.name, step, _cause(done), hint=hint)
+
+
+def _cause(done: Completed) -> str:
+    """Say what the script said, without the time stamps of Apache's own log lines."""
+    said = done.last_words or f"exit status {done.status}"
+    return re.sub(r"(?m)^\[[^]]*\] (\[[^]]*\] )*", "", said)
+
+
+def _answer(host: Host, step: str, done: Completed, word: str) -> str:
+    for line in done.stdout.decode(errors="replace").splitlines():
+        name, _, value = line.partition(" ")
+        if name == word:
+            return value
+    raise Interrupted(host.name, step, "the script ended without an answer")

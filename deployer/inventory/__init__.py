@@ -1,0 +1,1 @@
+"""Inventories: text in, hosts with their variables out."""

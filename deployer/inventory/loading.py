@@ -1,0 +1,59 @@
+"""Inventories made from their sources: read, connect, and decide every variable."""
+
+from collections.abc import Mapping
+
+from deployer.inventory.draft import Draft
+from deployer.inventory.model import ALL, Group, Host, Inventory
+from deployer.inventory.place import InventoryError
+from deployer.inventory.precedence import Layers
+from deployer.inventory.sources import Sources
+from deployer.inventory.templating import Variables
+from deployer.inventory.yaml_inventory import read_yaml_inventory
+
+
+def load_inventory(sources: Sources) -> Inventory:
+    """
+    Make an inventory, or raise `InventoryError` with everything that is wrong.
+
+    Templates are not resolved here: what nobody asks for may stay unresolvable, as in Ansible.
+    """
+    draft = Draft()
+    for source in sources.inventories:
+        read_yaml_inventory(source, draft)
+    groups = draft.finish()
+    layers = Layers(sources, groups, draft)
+    memberships = _memberships(groups)
+    variables: dict[str, Variables] = {}
+    hosts: dict[str, Host] = {}
+    shared = {
+        "groups": {name: list(group.members) for name, group in groups.items()},
+        "hostvars": variables,
+    }
+    for name, read in draft.hosts.items():
+        member_of = memberships[name]
+        names = tuple(sorted(member_of - {ALL}))
+        magic = {
+            **shared,
+            "inventory_hostname": name,
+            "inventory_hostname_short": name.split(".")[0],
+            "inventory_file": read.file,
+            "inventory_dir": read.file.rpartition("/")[0] or ".",
+            "group_names": list(names),
+        }
+        written = layers.of_host(name, read.variables, member_of)
+        variables[name] = Variables(name, written, magic)
+        hosts[name] = Host(name=name, groups=names, variables=variables[name])
+    if draft.problems:
+        raise InventoryError(draft.problems)
+    return Inventory(hosts=hosts, groups=groups)
+
+
+def _memberships(groups: Mapping[str, Group]) -> dict[str, frozenset[str]]:
+    """Say for each host which groups it is in; hosts of one kind share one set."""
+    found: dict[str, set[str]] = {}
+    for name, group in groups.items():
+        for host in group.members:
+            found.setdefault(host, set()).add(name)
+    shared: dict[frozenset[str], frozenset[str]] = {}
+    sets = {host: frozenset(names) for host, names in found.items()}
+    return {host: shared.setdefault(names, names) for host, names in sets.items()}

@@ -1,0 +1,104 @@
+"""
+Host patterns: `web:&production:!web3` to hosts.
+
+The grammar is Ansible's ("Patterns: targeting hosts and groups"), except that a term which
+names nothing is an error: `all:!typo` must not mean every host.
+"""
+
+import fnmatch
+import re
+
+from deployer.errors import UsageError, nearest
+from deployer.inventory.model import ALL, Host, Inventory
+from deployer.inventory.ranges import is_ipv6
+
+_SUBSCRIPT = re.compile(r"(?P<term>.+)\[(?:(?P<index>-?\d+)|(?P<first>-?\d*):(?P<last>-?\d*))\]")
+_COLON_OUTSIDE_BRACKETS = re.compile(r":(?![^\[\]]*\])")
+
+
+def select(inventory: Inventory, pattern: str = ALL, limit: str | None = None) -> tuple[Host, ...]:
+    """Find the hosts that a pattern means, in the order that Ansible would take them."""
+    names = _evaluate(inventory, pattern)
+    if limit is not None and limit.strip(", "):
+        allowed = set(_evaluate(inventory, limit))
+        names = [name for name in names if name in allowed]
+    if not names:
+        shown = repr(pattern) if limit is None else f"{pattern!r} limited to {limit!r}"
+        raise UsageError(f"no host matches {shown}", hint="deployer inventory graph shows all")
+    return tuple(inventory.hosts[name] for name in names)
+
+
+def split_pattern(pattern: str) -> list[str]:
+    """Cut a pattern into its terms: at commas, or at colons when there is no comma."""
+    if "," in pattern:
+        terms = pattern.split(",")
+    elif is_ipv6(pattern):
+        terms = [pattern]
+    else:
+        terms = _COLON_OUTSIDE_BRACKETS.split(pattern)
+    return [term.strip() for term in terms if term.strip()]
+
+
+def _evaluate(inventory: Inventory, pattern: str) -> list[str]:
+    """Take plain terms first, then every `&`, then every `!`, whatever their written order."""
+    terms = split_pattern(pattern)
+    plain = [term for term in terms if term[0] not in "&!"] or [ALL]
+    found = list(dict.fromkeys(name for term in plain for name in _matches(inventory, term)))
+    for term in terms:
+        if term[0] == "&":
+            wanted = set(_matches(inventory, term[1:]))
+            found = [name for name in found if name in wanted]
+    for term in terms:
+        if term[0] == "!":
+            unwanted = set(_matches(inventory, term[1:]))
+            found = [name for name in found if name not in unwanted]
+    return found
+
+
+def _matches(inventory: Inventory, term: str) -> list[str]:
+    if term in inventory.hosts:
+        return [term]
+    subscript = None if term.startswith("~") else _SUBSCRIPT.fullmatch(term)
+    if subscript is None:
+        return _matches_name(inventory, term)
+    return _subscripted(_matches_name(inventory, subscript["term"]), subscript, term)
+
+
+def _matches_name(inventory: Inventory, term: str) -> list[str]:
+    if term in inventory.hosts:
+        return [term]
+    expression = _expression(term)
+    groups = [name for name in inventory.groups if expression.match(name)]
+    found = [host for name in groups for host in inventory.groups[name].members]
+    hosts: list[str] = []
+    if not groups or term.startswith("~") or any(letter in term for letter in ".?*["):
+        hosts = [name for name in inventory.hosts if expression.match(name)]
+    if not groups and not hosts:
+        known = [*inventory.groups, *inventory.hosts]
+        raise UsageError(f"no host or group matches {term!r}", hint=nearest(term, known))
+    return list(dict.fromkeys([*found, *hosts]))
+
+
+def _expression(term: str) -> re.Pattern[str]:
+    if not term.startswith("~"):
+        return re.compile(fnmatch.translate(term))
+    try:
+        return re.compile(term[1:])
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"{term!r} is not a regular expression: {error}") from error
+
+
+def _subscripted(names: list[str], subscript: re.Match[str], term: str) -> list[str]:
+    if subscript["index"] is not None:
+        index = int(subscript["index"])
+        if not -len(names) <= index < len(names):
+            hint = f"{subscript['term']} has {len(names)} hosts, counted from 0"
+            raise UsageError(f"{term!r} is outside of its group", hint=hint)
+        return [names[index]]
+    first = int(subscript["first"] or 0)
+    last = int(subscript["last"]) if subscript["last"] else len(names) - 1
+    if min(first, last) < 0:
+        raise UsageError(f"{term!r} counts from the end, which only a single number may")
+    if subscript["last"] and last < first:
+        raise UsageError(f"{term!r} is empty: it ends before it begins")
+    return names[first : last + 1]

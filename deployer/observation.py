@@ -1,0 +1,125 @@
+"""What a host said about itself when it was observed. Text in, value out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+MODES = {"r": 4, "w": 2, "x": 1, "s": 1, "t": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file as it lies in the live release, whatever the manifest says of it."""
+
+    digest: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A switch that was neither confirmed nor undone when the host was observed."""
+
+    token: str
+    deadline: int
+    """When the dead-man timer fires, in seconds of the host's clock."""
+    undoing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One host at one moment. Empty strings and None mean: there is none."""
+
+    clock: int
+    """Seconds since 1970 on the host's own clock."""
+    user_id: int
+    apache_pid: int | None
+    apache_version: str
+    current: str
+    """The directory name of the live release: its id, with a suffix for a second copy."""
+    confirmed: str
+    manifest: str
+    files: Mapping[str, Found] = field(default_factory=dict)
+    includes: Mapping[str, str] = field(default_factory=dict)
+    """Our files among the administrator's virtual hosts, by name, with their digests."""
+    modules: frozenset[str] = frozenset()
+    releases: frozenset[str] = frozenset()
+    pending: Pending | None = None
+    lease_holder: str = ""
+    last_outcome: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Apache's files of the live release, where they were asked for."""
+
+    def digest(self, path: str) -> str | None:
+        """Return the digest of a file of the live release."""
+        found = self.files.get(path)
+        return found.digest if found else None
+
+
+def parse(output: str) -> Observation:
+    """
+    Read what `observe.sh` printed: one fact a line, its name first.
+
+    Raises `ValueError` for output that is not ours, such as a login shell's greeting.
+    """
+    facts: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        name, _, value = line.partition(" ")
+        facts.setdefault(name, []).append(value)
+    if "clock" not in facts or "apache" not in facts:
+        message = "the answer holds no observation"
+        raise ValueError(message)
+
+    def single(name: str) -> str:
+        return facts.get(name, [""])[-1]
+
+    pid = single("apache")
+    return Observation(
+        clock=int(single("clock")),
+        user_id=int(single("user")),
+        apache_pid=int(pid) if pid else None,
+        apache_version=single("version"),
+        current=single("current"),
+        confirmed=single("confirmed"),
+        manifest="".join(f"{line}\n" for line in facts.get("manifest", [])),
+        files=_files(facts.get("mode", []), facts.get("digest", [])),
+        includes=dict(_pair(line) for line in facts.get("include", [])),
+        modules=frozenset(facts.get("module", [])),
+        releases=frozenset(facts.get("release", [])),
+        pending=_pending(single("pending")),
+        lease_holder=single("lease").partition(" ")[2],
+        last_outcome=single("last"),
+        texts=_texts(facts.get("text", [])),
+    )
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(" ")
+    return name, value
+
+
+def _texts(lines: Iterable[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for path, line in map(_pair, lines):
+        texts[path] = f"{texts.get(path, '')}{line}\n"
+    return texts
+
+
+def _files(modes: Iterable[str], digests: Iterable[str]) -> dict[str, Found]:
+    mode_of = {path: _mode(letters) for letters, path in map(_pair, modes)}
+    return {
+        path: Found(digest=digest, mode=mode_of.get(path, 0))
+        for digest, path in map(_pair, digests)
+    }
+
+
+def _mode(letters: str) -> int:
+    """Read the permission letters of `ls -l`, which every system prints alike."""
+    bits = [MODES.get(letter, 0) for letter in letters[1:10]]
+    return sum(bits[0:3]) << 6 | sum(bits[3:6]) << 3 | sum(bits[6:9])
+
+
+def _pending(text: str) -> Pending | None:
+    if not text:
+        return None
+    name, _, deadline = text.partition(" ")
+    phase, _, token = name.partition(".")
+    return Pending(token=token, deadline=int(deadline or 0), undoing=phase == "undoing")

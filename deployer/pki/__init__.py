@@ -1,0 +1,1 @@
+"""Authorities, certificates and revocation lists, as values."""

@@ -1,0 +1,119 @@
+"""
+Certificate revocation lists, one at a time and as ladders.
+
+OpenSSL chooses among the lists of one issuer by thisUpdate alone. Two with the same second mean
+that the one loaded first wins, so thisUpdate strictly rises; a revocation replaces every rung of
+a ladder, for a rung that was signed before it would let the revoked back in.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from deployer.errors import DeployerError
+from deployer.pki.authority import Signer
+from deployer.pki.issue import BACKDATE
+from deployer.pki.profiles import AUTHORITIES, CrlSchedule
+
+CRL = x509.CertificateRevocationList
+
+
+class ClockWentBack(DeployerError):
+    """The clock reads less than when the last list was signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """One certificate that is no longer good."""
+
+    serial: int
+    revoked_at: datetime
+    expires: datetime
+    reason: x509.ReasonFlags = x509.ReasonFlags.unspecified
+
+
+def issue_crl(
+    signer: Signer,
+    revoked: Iterable[Revocation],
+    *,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+) -> CRL:
+    """Sign one complete list: no deltas and no distribution points, which mislead Apache."""
+    issuer = signer.authority.certificate
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = x509.CertificateRevocationListBuilder(
+        issuer_name=issuer.subject,
+        last_update=this_update,
+        next_update=next_update,
+        revoked_certificates=[_entry(revocation, this_update) for revocation in revoked],
+    )
+    builder = builder.add_extension(x509.CRLNumber(number), critical=False).add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+    )
+    return signer.sign_crl(builder)
+
+
+def ladder(
+    signer: Signer,
+    revoked: Sequence[Revocation],
+    *,
+    first_number: int,
+    now: datetime,
+    previous_this_update: datetime | None = None,
+) -> tuple[CRL, ...]:
+    """
+    Sign the lists of the coming weeks, each starting before the one below it ends.
+
+    The first is backdated as certificates are, but never to or before the list that it
+    replaces. If that would put it into the future, every client would be refused: the clock is
+    wrong, and nothing is signed.
+    """
+    schedule = AUTHORITIES[signer.authority.name].crls
+    first = now.replace(microsecond=0) - BACKDATE
+    if previous_this_update is not None:
+        first = max(first, previous_this_update + timedelta(seconds=1))
+    if first > now:
+        raise ClockWentBack(
+            f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, but the authority {signer.authority.name} "
+            f"signed a CRL for {previous_this_update:%Y-%m-%d %H:%M:%S} UTC before",
+            hint="set this computer's clock",
+        )
+    return tuple(
+        _rung(signer, revoked, schedule, first_number + rung, first + rung * _step(schedule))
+        for rung in range(schedule.rungs)
+    )
+
+
+def _step(schedule: CrlSchedule) -> timedelta:
+    return schedule.length - schedule.overlap
+
+
+def _rung(
+    signer: Signer,
+    revoked: Sequence[Revocation],
+    schedule: CrlSchedule,
+    number: int,
+    this_update: datetime,
+) -> CRL:
+    # An entry stays until one list after its certificate's end: RFC 5280 section 3.3.
+    listed = [one for one in revoked if one.expires + schedule.length > this_update]
+    next_update = this_update + schedule.length
+    return issue_crl(
+        signer, listed, number=number, this_update=this_update, next_update=next_update
+    )
+
+
+def _entry(revocation: Revocation, this_update: datetime) -> x509.RevokedCertificate:
+    builder = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(revocation.serial)
+        # A backdated list must not seem to know the future.
+        .revocation_date(min(revocation.revoked_at, this_update))
+    )
+    if revocation.reason is not x509.ReasonFlags.unspecified:  # RFC 5280 section 5.3.1
+        builder = builder.add_extension(x509.CRLReason(revocation.reason), critical=False)
+    return builder.build()

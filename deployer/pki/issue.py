@@ -1,0 +1,226 @@
+"""
+Issuing: from a request, a signer, a day and a serial number to a certificate.
+
+Key identifiers alone name the issuer, never its issuer and serial: those break every leaf when
+the authority's certificate is renewed with the same key.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from deployer.errors import DeployerError
+from deployer.pki.authority import Authority, Signer
+from deployer.pki.keys import PrivateKey, PublicKey, leaf_key_usage, signature_hash, weakness
+from deployer.pki.names import LONGEST_COMMON_NAME, InvalidName, common_name
+from deployer.pki.profiles import ROOT, AuthorityProfile, LeafProfile
+
+BACKDATE = timedelta(hours=1)
+"""How far clocks in a fleet may be behind ours and still accept what was just signed."""
+SHORTEST = timedelta(days=1)
+"""An issuer with less left than this issues no more, unless even less was asked for."""
+
+
+class CannotIssue(DeployerError):
+    """A certificate that would be wrong the day it is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafRequest:
+    """What a leaf should say."""
+
+    profile: LeafProfile
+    common_name: str
+    """Empty where no name is short enough; the alternative names are what counts."""
+    alternative_names: tuple[x509.GeneralName, ...]
+    public_key: PublicKey
+    lifetime: timedelta | None = None
+    """None for the profile's own."""
+
+    @property
+    def asked_lifetime(self) -> timedelta:
+        """How long the leaf should live, before its issuer's end cuts it."""
+        return self.profile.lifetime if self.lifetime is None else self.lifetime
+
+
+def issue_root(
+    *,
+    organization: str,
+    generation: int,
+    key: PrivateKey,
+    now: datetime,
+    serial: int,
+    lifetime: timedelta = ROOT.lifetime,
+) -> Authority:
+    """Make a self-signed root."""
+    subject = authority_subject(ROOT, organization, generation)
+    validity = now - BACKDATE, now + lifetime
+    builder = _authority_builder(ROOT, subject, key.public_key(), serial, validity)
+    certificate = builder.issuer_name(subject).sign(key, signature_hash(key))
+    return Authority(name=ROOT.name, generation=generation, certificate=certificate, chain=())
+
+
+def issue_authority(
+    profile: AuthorityProfile,
+    *,
+    generation: int,
+    public_key: PublicKey,
+    signer: Signer,
+    now: datetime,
+    serial: int,
+    lifetime: timedelta | None = None,
+) -> Authority:
+    """Make an issuing authority below a root, in the root's organization."""
+    subject = authority_subject(profile, signer.authority.organization, generation)
+    asked = profile.lifetime if lifetime is None else lifetime
+    validity = _validity(signer.authority, now, asked)
+    builder = _authority_builder(profile, subject, public_key, serial, validity)
+    certificate = signer.sign_certificate(_issued_by(builder, signer.authority))
+    return Authority(
+        name=profile.name,
+        generation=generation,
+        certificate=certificate,
+        chain=signer.authority.bundle,
+    )
+
+
+def issue_leaf(
+    request: LeafRequest, signer: Signer, *, now: datetime, serial: int
+) -> x509.Certificate:
+    """Make the certificate of a server or of an identity."""
+    profile = request.profile
+    if signer.authority.name != profile.authority:
+        raise CannotIssue(f"the authority {signer.authority.name} does not issue {profile.kind}s")
+    if not request.alternative_names:
+        raise CannotIssue(f"{request.common_name!r} has no alternative name to be checked against")
+    if flaw := weakness(request.public_key):
+        raise CannotIssue(f"{request.common_name!r} cannot be certified: {flaw}")
+    start, end = _validity(signer.authority, now, _leaf_lifetime(request))
+    subject = common_name(request.common_name)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(request.public_key)
+        .serial_number(serial)
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(leaf_key_usage(request.public_key), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([profile.purpose]), critical=False)
+        # Critical where it is all there is: RFC 5280 section 4.2.1.6.
+        .add_extension(
+            x509.SubjectAlternativeName(request.alternative_names), critical=not list(subject)
+        )
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(request.public_key), critical=False
+        )
+    )
+    return signer.sign_certificate(_issued_by(builder, signer.authority))
+
+
+def authority_subject(profile: AuthorityProfile, organization: str, generation: int) -> x509.Name:
+    """
+    Name one generation of an authority.
+
+    Each key has a name of its own. Two keys under one name work only while every CRL of both
+    carries a key identifier, and nobody who reads a log can tell them apart.
+    """
+    kind = "an organization's name"
+    name = f"{organization} {profile.title} G{generation}"
+    if not organization.strip() or not organization.isprintable():
+        raise InvalidName(kind, organization, "it is empty or cannot be printed")
+    if organization != organization.strip():
+        raise InvalidName(kind, organization, "it begins or ends with a space")
+    if len(name) > LONGEST_COMMON_NAME:
+        most = LONGEST_COMMON_NAME - len(name) + len(organization)
+        raise InvalidName(kind, organization, f"it is longer than {most} characters")
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+
+
+def _authority_builder(
+    profile: AuthorityProfile,
+    subject: x509.Name,
+    public_key: PublicKey,
+    serial: int,
+    validity: tuple[datetime, datetime],
+) -> x509.CertificateBuilder:
+    start, end = validity
+    usage = x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,  # without it every client is refused, for the CRL does not count
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(public_key)
+        .serial_number(serial)
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(
+            x509.BasicConstraints(ca=True, path_length=profile.path_length), critical=True
+        )
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+    if profile.purpose is None:
+        return builder
+    return builder.add_extension(x509.ExtendedKeyUsage([profile.purpose]), critical=False)
+
+
+def _issued_by(builder: x509.CertificateBuilder, authority: Authority) -> x509.CertificateBuilder:
+    issuer = authority.certificate
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    # The issuer's name is copied, not rebuilt: another string type would be another name.
+    return builder.issuer_name(issuer.subject).add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+    )
+
+
+def _validity(issuer: Authority, now: datetime, lifetime: timedelta) -> tuple[datetime, datetime]:
+    """
+    Fit a validity into the issuer's.
+
+    Nothing complains about a leaf that outlives its issuer until the day the issuer dies, so it
+    is cut here; and an issuer at its end would make leaves that are due the day they are made.
+    """
+    first = issuer.certificate.not_valid_before_utc
+    last = issuer.certificate.not_valid_after_utc
+    whose = f"the authority {issuer.name} G{issuer.generation}"
+    if now < first:
+        raise CannotIssue(
+            f"{whose} is not valid before {first:%Y-%m-%d %H:%M} UTC",
+            hint="is this computer's clock right?",
+        )
+    if last - now < min(lifetime, SHORTEST):
+        raise CannotIssue(
+            f"{whose} ends on {last:%Y-%m-%d %H:%M} UTC, too soon to issue anything",
+            hint="replace the authority",
+        )
+    return max(now - BACKDATE, first), min(now + lifetime, last)
+
+
+def _leaf_lifetime(request: LeafRequest) -> timedelta:
+    profile = request.profile
+    lifetime = request.asked_lifetime
+    if lifetime <= timedelta(0):
+        raise CannotIssue(f"a lifetime of {lifetime} is over before it begins")
+    if profile.longest is not None and lifetime > profile.longest:
+        raise CannotIssue(
+            f"a {profile.kind} certificate of {lifetime.days} days is refused by clients",
+            hint=f"ask for {profile.longest.days} days or fewer",
+        )
+    return lifetime

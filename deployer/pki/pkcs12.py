@@ -1,0 +1,59 @@
+"""
+PKCS#12: a key and its certificates in the one file that browsers import.
+
+Two flavours, because no single one opens everywhere, and every failure is shown to its owner as
+a wrong password.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+
+from deployer.errors import DeployerError
+from deployer.pki.keys import PrivateKey
+
+
+class Flavour(StrEnum):
+    """How a PKCS#12 file is encrypted."""
+
+    MODERN = "modern"
+    """AES-256 and PBKDF2: for everything of the last years."""
+    COMPATIBLE = "compatible"
+    """3DES and SHA-1: macOS 12, Android 12, Windows Server 2016 and older."""
+
+
+class NoPassword(DeployerError):
+    """A PKCS#12 file without a password, which Java cannot open."""
+
+
+_ROUNDS = 50_000
+_SCHEMES = {
+    Flavour.MODERN: (pkcs12.PBES.PBESv2SHA256AndAES256CBC, hashes.SHA256()),
+    Flavour.COMPATIBLE: (pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC, hashes.SHA1()),  # noqa: S303
+}
+
+
+def to_pkcs12(
+    name: str,
+    *,
+    key: PrivateKey,
+    certificate: x509.Certificate,
+    chain: Sequence[x509.Certificate],
+    password: str,
+    flavour: Flavour = Flavour.MODERN,
+) -> bytes:
+    """Pack a key, its certificate and its issuers (nearest first) under a name to show."""
+    if not password:
+        raise NoPassword("a PKCS#12 file needs a password", hint="Java opens none without")
+    scheme, mac = _SCHEMES[flavour]
+    encryption = (
+        PrivateFormat.PKCS12.encryption_builder()
+        .kdf_rounds(_ROUNDS)
+        .key_cert_algorithm(scheme)
+        .hmac_hash(mac)
+        .build(password.encode())
+    )
+    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain, encryption)

@@ -1,0 +1,197 @@
+"""
+Checks of what clients are verified against: trust bundles and revocation lists.
+
+mod_ssl puts both into one OpenSSL store, and a single missing or expired list in the path of a
+client refuses every client of that authority, under `optional` as well.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from deployer.pki import pem
+from deployer.pki.keys import weakness
+from deployer.pki.material import Problem, date_problems, is_authority, is_issued_by, title
+
+Revocation = Literal["chain", "leaf"]
+"""`SSLCARevocationCheck`: lists of every authority in the path, or of the leaf's issuer."""
+
+
+def check_trust(subject: str, bundle: bytes, *, now: datetime) -> tuple[Problem, ...]:
+    """Check a file for `SSLCACertificateFile`."""
+    try:
+        certificates = pem.read_certificates(bundle)
+    except pem.MalformedPem as error:
+        return (Problem(subject=subject, message=f"trust bundle: {error}", hint=error.hint),)
+    found: list[tuple[str, str]] = []
+    for certificate in certificates:
+        found += date_problems(certificate, now)
+        found += _anchor_problems(certificate, certificates)
+    return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
+
+
+def check_crls(
+    subject: str,
+    crls: bytes,
+    *,
+    trust: Sequence[x509.Certificate],
+    revocation: Revocation,
+    now: datetime,
+) -> tuple[Problem, ...]:
+    """Check a file for `SSLCARevocationFile` against the bundle that it goes with."""
+    try:
+        lists = pem.read_crls(crls)
+    except pem.MalformedPem as error:
+        return (Problem(subject=subject, message=f"CRL file: {error}", hint=error.hint),)
+    found: list[tuple[str, str]] = []
+    for crl in lists:
+        found += _list_problems(crl, trust)
+    for authority in _authorities_with_lists(trust, revocation):
+        own = [crl for crl in lists if _is_signed_by(crl, authority)]
+        found += _freshness_problems(authority, own, now)
+    return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
+
+
+def depth(trust: Sequence[x509.Certificate]) -> int:
+    """
+    Count the authorities of the longest chain in a bundle, as `SSLVerifyDepth` does.
+
+    Apache counts the root as well: a leaf below an issuing authority below a root needs 2.
+    """
+    return max((length for one in trust for length in _lengths(one, trust, ())), default=0)
+
+
+def _lengths(
+    certificate: x509.Certificate,
+    trust: Sequence[x509.Certificate],
+    below: tuple[x509.Certificate, ...],
+) -> Iterator[int]:
+    chain = (*below, certificate)
+    yield len(chain)
+    if is_issued_by(certificate, certificate):
+        return
+    for issuer in trust:
+        # Two roots that signed each other must not send us round in circles.
+        if issuer not in chain and is_issued_by(certificate, issuer):
+            yield from _lengths(issuer, trust, chain)
+
+
+def _anchor_problems(
+    certificate: x509.Certificate, bundle: Sequence[x509.Certificate]
+) -> list[tuple[str, str]]:
+    if not is_authority(certificate):
+        return [(f"{title(certificate)} is no authority", "a trust bundle holds authorities alone")]
+    found = []
+    if not _may(certificate, "key_cert_sign"):
+        found.append((f"{title(certificate)} may not sign certificates", ""))
+    if flaw := weakness(certificate.public_key()):
+        found.append((f"{title(certificate)}: {flaw}", ""))
+    if not _reaches_a_root(certificate, bundle, ()):
+        message = f"{title(certificate)} leads to no root in the bundle"
+        issuer = certificate.issuer.rfc4514_string()
+        found.append((message, f"add {issuer}: Apache trusts nothing below a missing root"))
+    return found
+
+
+def _reaches_a_root(
+    certificate: x509.Certificate,
+    bundle: Sequence[x509.Certificate],
+    below: tuple[x509.Certificate, ...],
+) -> bool:
+    if is_issued_by(certificate, certificate):
+        return True
+    chain = (*below, certificate)
+    return any(
+        issuer not in chain
+        and is_issued_by(certificate, issuer)
+        and _reaches_a_root(issuer, bundle, chain)
+        for issuer in bundle
+    )
+
+
+def _authorities_with_lists(
+    trust: Sequence[x509.Certificate], revocation: Revocation
+) -> tuple[x509.Certificate, ...]:
+    if revocation == "chain":
+        return tuple(dict.fromkeys(trust))
+    issuers = {one for one in trust for below in trust if below != one and is_issued_by(below, one)}
+    return tuple(one for one in dict.fromkeys(trust) if one not in issuers)
+
+
+def _list_problems(
+    crl: x509.CertificateRevocationList, trust: Sequence[x509.Certificate]
+) -> list[tuple[str, str]]:
+    issuer = crl.issuer.rfc4514_string()
+    namesakes = [one for one in trust if one.subject == crl.issuer]
+    if not namesakes:
+        message = f"the CRL of {issuer} belongs to no authority in the bundle"
+        return [(message, "trust its issuer or take the CRL out")]
+    signers = [one for one in namesakes if _is_signed_by(crl, one)]
+    if not signers:
+        return [(f"the CRL of {issuer} was not signed by its key", "fetch the CRL again")]
+    found = []
+    if not any(_may(one, "crl_sign") for one in signers):
+        hint = "reissue the authority with cRLSign: OpenSSL refuses all its clients"
+        found.append((f"{issuer} may not sign CRLs", hint))
+    if _has(crl, x509.DeltaCRLIndicator):
+        # OpenSSL 3.0 takes it for a complete list and lets those of the base in again.
+        found.append((f"the CRL of {issuer} is a delta", "give the complete CRL in its place"))
+    return found
+
+
+def _freshness_problems(
+    authority: x509.Certificate, crls: Sequence[x509.CertificateRevocationList], now: datetime
+) -> list[tuple[str, str]]:
+    who = title(authority)
+    if not crls:
+        return [(f"there is no CRL of {who}", "all its clients would be refused; add one")]
+    if any(_is_current(crl, now) for crl in crls):
+        # One second twice: OpenSSL takes whichever comes first, perhaps the one that knows less.
+        times = Counter(crl.last_update_utc for crl in crls)
+        return [
+            (f"{count} CRLs of {who} are of {time:%Y-%m-%d %H:%M:%S} UTC", "keep the newest")
+            for time, count in times.items()
+            if count > 1
+        ]
+    if any(crl.last_update_utc > now for crl in crls):
+        start = min(crl.last_update_utc for crl in crls if crl.last_update_utc > now)
+        message = f"no CRL of {who} is valid before {start:%Y-%m-%d %H:%M} UTC"
+        return [(message, f"is the clock right? It reads {now:%Y-%m-%d %H:%M} UTC")]
+    end = max(crl.next_update_utc for crl in crls if crl.next_update_utc is not None)
+    message = f"the CRL of {who} expired on {end:%Y-%m-%d %H:%M} UTC"
+    return [(message, "all its clients would be refused; renew it")]
+
+
+def _is_current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
+    end = crl.next_update_utc
+    return crl.last_update_utc <= now and (end is None or now < end)
+
+
+def _is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    if crl.issuer != authority.subject:
+        return False
+    try:
+        # Keys that sign nothing are not in the stub's union; they raise TypeError.
+        return crl.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+
+
+def _may(certificate: x509.Certificate, right: str) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return bool(getattr(usage, right))
+
+
+def _has(crl: x509.CertificateRevocationList, extension: type[x509.ExtensionType]) -> bool:
+    try:
+        crl.extensions.get_extension_for_class(extension)
+    except x509.ExtensionNotFound:
+        return False
+    return True

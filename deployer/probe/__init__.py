@@ -1,0 +1,1 @@
+"""TLS from outside: what a host really serves, and whom it really lets in."""

@@ -1,0 +1,111 @@
+"""
+Releases: the exact files one target should have, and the name that proves it.
+
+A release is a value. Its id is a digest of its manifest, so equal wishes give equal ids and
+an unchanged host is a string comparison. Nothing here touches a disk or a network.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+MANIFEST_HEADER = "deployer-release 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """
+    One file of a release.
+
+    `content` is None for a file that the host has already and the controller does not: a
+    private key. It is then known by its digest alone and copied from the live release.
+    """
+
+    path: str
+    digest: str
+    """SHA-256 of the content, in lower-case hex."""
+    content: bytes | None = field(repr=False)
+    mode: int = 0o644
+    secret: bool = False
+
+    @classmethod
+    def of(cls, path: str, content: bytes, *, secret: bool = False) -> "File":
+        """Make a file from its content; a secret one is readable by its owner alone."""
+        digest = hashlib.sha256(content).hexdigest()
+        mode = 0o600 if secret else 0o644
+        return cls(path=path, digest=digest, content=content, mode=mode, secret=secret)
+
+    @classmethod
+    def kept(cls, path: str, digest: str) -> "File":
+        """Name a secret file that never leaves its host."""
+        return cls(path=path, digest=digest, content=None, mode=0o600, secret=True)
+
+
+@dataclass(frozen=True)
+class Release:
+    """
+    The complete set of files of one target, and what activating them needs.
+
+    Iteration order is the order of paths, so that equal sets have equal manifests.
+    """
+
+    files: tuple[File, ...]
+    include: str
+    """The name of our one file in Apache's directory of virtual hosts."""
+    modules: tuple[str, ...] = ()
+    """Modules that the virtual hosts need, by their names in `mods-available`."""
+    ports: tuple[int, ...] = ()
+    """Ports on which the server must listen once the release is live."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", tuple(sorted(self.files, key=lambda file: file.path)))
+        paths = [file.path for file in self.files]
+        if len(set(paths)) != len(paths):
+            message = f"a release holds one path twice: {paths}"
+            raise ValueError(message)
+
+    @cached_property
+    def manifest(self) -> str:
+        """What the host verifies and keeps: settings, then mode, SHA-256 and path of each file."""
+        lines = [MANIFEST_HEADER, f"include {self.include}"]
+        lines += [f"module {module}" for module in self.modules]
+        lines += [f"port {port}" for port in self.ports]
+        lines += [f"file {file.mode:04o} {file.digest} {file.path}" for file in self.files]
+        return "\n".join(lines) + "\n"
+
+    @cached_property
+    def id(self) -> str:
+        """The first 20 hex digits of the manifest's SHA-256."""
+        return hashlib.sha256(self.manifest.encode()).hexdigest()[:20]
+
+    def file(self, path: str) -> File:
+        """Return the file at a path; raise `KeyError` when there is none."""
+        for file in self.files:
+            if file.path == path:
+                return file
+        raise KeyError(path)
+
+    def to_tar(self, present: Mapping[str, str]) -> bytes:
+        """
+        Pack the manifest and the files that the host does not have.
+
+        `present` maps the paths of the live release to digests. Deterministic: no times, no
+        owners. What is left out, the host copies from the live release.
+        """
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            _add(tar, "MANIFEST", self.manifest.encode(), 0o644)
+            for file in self.files:
+                if file.content is not None and present.get(file.path) != file.digest:
+                    _add(tar, file.path, file.content, file.mode)
+        return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, path: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(path)
+    entry.size = len(content)
+    entry.mode = mode
+    tar.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,80 @@
+"""
+The two streams, and how we speak.
+
+stdout is data and nothing else: a table, PEM, JSON lines. Everything that is said to a person
+goes to stderr, in lower case and without a full stop, so that a pipe never carries prose.
+Colours follow the terminal and `NO_COLOR`.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from deployer.errors import DeployerError
+
+SCHEMA = 1
+"""The version of the JSON lines; it changes when a field changes its meaning."""
+
+
+def _stderr() -> Console:
+    # Made anew: tests and shells replace sys.stderr, and a console remembers what it was given.
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _stdout() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def data(text: str) -> None:
+    """Write data as it stands."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
+
+
+def styled(line: Text) -> None:
+    """Write one line of a table, coloured where the terminal likes it."""
+    _stdout().print(line)
+
+
+def note(text: str, *, style: str = "") -> None:
+    """Say something to the person at the terminal."""
+    _stderr().print(Text(text, style=style))
+
+
+def error(problem: DeployerError) -> None:
+    """Say what went wrong, and what to type next."""
+    failure(problem.message, problem.hint)
+
+
+def failure(message: str, hint: str = "") -> None:
+    """Print a message of one or many lines, and its hint."""
+    console = _stderr()
+    console.print(f"[bold red]deployer:[/] {escape(message)}")
+    if hint:
+        console.print(f"[bold]hint:[/] {escape(hint)}")
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequence[str] = ()
+) -> None:
+    """
+    Write a table: columns as wide as they need, no frames, no folding.
+
+    `styles` colours the rows one by one. Lines are never cut: what does not fit a terminal
+    still fits a pipe.
+    """
+    body = [tuple(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    for number, row in enumerate((tuple(header), *body)):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        style = "bold" if number == 0 else (styles[number - 1] if styles else "")
+        styled(Text("  ".join(cells).rstrip(), style=style))
+
+
+def json_line(event: str, **fields: object) -> None:
+    """Write one event as a line of JSON."""
+    data(json.dumps({"event": event, **fields}, ensure_ascii=False))

@@ -1,0 +1,102 @@
+"""
+Plans, as people and programs read them.
+
+A private key is never shown: not its text, not a difference, not its digest.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from deployer.plan import Change, Kind
+from deployer.report import console
+from deployer.result import HostResult
+from deployer.workflows.apply import Preview
+from deployer.workflows.survey import Surveyed
+
+SIGNS = {Kind.CREATE: "+", Kind.UPDATE: "~", Kind.DELETE: "-"}
+STYLES = {Kind.CREATE: "green", Kind.UPDATE: "yellow", Kind.DELETE: "red"}
+
+
+def show(preview: Preview, *, diff: bool) -> None:
+    """Print what an apply would do, host by host."""
+    for host in preview.changing:
+        console.styled(Text(host.target.name, style="bold"))
+        for change in host.plan.changes:
+            sign = SIGNS[change.kind]
+            reason = _reason(host, change)
+            line = f"  {sign} {change.subject}{f'   ({reason})' if reason else ''}"
+            console.styled(Text(line, style=STYLES[change.kind]))
+        if diff:
+            for difference in _differences(host):
+                console.styled(difference)
+    for result in preview.failed:
+        console.failure(f"{result.host}: {result.summary}", result.hint)
+    console.note(_total(preview), style="bold")
+
+
+def show_json(preview: Preview) -> None:
+    """Print the same as JSON lines, one a host."""
+    for host in preview.hosts:
+        changes = [
+            {"kind": one.kind.value, "subject": one.subject, "reason": _reason(host, one)}
+            for one in host.plan.changes
+        ]
+        console.json_line("plan", host=host.target.name, changes=changes, release=_release_id(host))
+    failed(preview.failed)
+
+
+def failed(results: Sequence[HostResult]) -> None:
+    """Print hosts that could not be looked at, as JSON lines."""
+    for result in results:
+        console.json_line(
+            "host",
+            host=result.host,
+            outcome=result.outcome.value,
+            summary=result.summary,
+            hint=result.hint,
+        )
+
+
+def _release_id(host: Surveyed) -> str | None:
+    # With a certificate still to be issued, nobody knows yet what the release will be.
+    return None if host.decision.due else host.plan.release.id
+
+
+def _reason(host: Surveyed, change: Change) -> str:
+    if change.subject.startswith("tls/"):
+        slug = change.subject.split("/")[1]
+        if slug in host.decision.due and change.subject.endswith("fullchain.pem"):
+            return f"a new certificate: {host.decision.due[slug]}"
+    return change.reason
+
+
+def _differences(host: Surveyed) -> Iterator[Text]:
+    """Compare the texts of Apache files; of anything else the names above say enough."""
+    wanted = {
+        file.path: file.content.decode()
+        for file in host.plan.release.files
+        if file.path.endswith(".conf") and file.content is not None
+    }
+    for path in sorted(wanted.keys() | host.found.texts.keys()):
+        old, new = host.found.texts.get(path, ""), wanted.get(path, "")
+        lines = difflib.unified_diff(
+            old.splitlines(), new.splitlines(), f"live/{path}", f"planned/{path}", lineterm=""
+        )
+        for line in lines:
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            yield Text(f"    {line}", style=style)
+
+
+def _total(preview: Preview) -> str:
+    changing, seen = len(preview.changing), len(preview.hosts)
+    due = sum(len(host.decision.due) for host in preview.changing)
+    parts = [
+        f"{changing} to change",
+        f"{seen - changing} unchanged",
+        f"{due} certificate{'' if due == 1 else 's'} to issue",
+    ]
+    if preview.failed:
+        parts.append(f"{len(preview.failed)} not reached")
+    return f"plan: {', '.join(parts)}"

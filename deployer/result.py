@@ -1,0 +1,102 @@
+"""
+What becomes of a host in a run: the steps it takes, and the outcome.
+
+The names of the steps are shared by the engine, the report and the tests that kill a
+controller at each of them.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deployer.errors import (
+    DeployerError,
+    HostError,
+    Interrupted,
+    NeedsHands,
+    RolledBack,
+    Unreachable,
+)
+
+
+class Step(StrEnum):
+    """The steps of a host, in order."""
+
+    OBSERVE = "observe"
+    ISSUE = "issue"
+    CHECK = "check"
+    STAGE = "stage"
+    REHEARSE = "rehearse"
+    ACTIVATE = "activate"
+    PROBE = "probe"
+    ROLL_BACK = "roll back"
+    CONFIRM = "confirm"
+
+
+class Outcome(StrEnum):
+    """How a host ended. A rollback is never a success."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    NEEDS_HANDS = "needs_hands"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A step of a host that began or ended."""
+
+    host: str
+    step: Step
+    ended: bool
+    detail: str = ""
+
+
+Listener = Callable[[Event], None]
+"""Told of every event, from several threads at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """How one host ended, in words that survive without the exception."""
+
+    host: str
+    outcome: Outcome
+    summary: str = ""
+    hint: str = ""
+    release: str = ""
+
+    @classmethod
+    def of_error(cls, host: str, error: DeployerError) -> "HostResult":
+        """Say what an error means for the host."""
+        cause = f"{error.step}: {error.cause}" if isinstance(error, HostError) else error.message
+        return cls(host=host, outcome=_outcome(error), summary=cause, hint=error.hint)
+
+
+def _outcome(error: DeployerError) -> Outcome:
+    match error:
+        case Unreachable():
+            return Outcome.UNREACHABLE
+        case RolledBack():
+            return Outcome.ROLLED_BACK
+        case NeedsHands():
+            return Outcome.NEEDS_HANDS
+        case Interrupted():
+            return Outcome.UNKNOWN
+        case _:
+            return Outcome.FAILED
+
+
+def exit_status(results: Iterable[HostResult]) -> int:
+    """Say how a run ended: 0, 2 failed, 3 needs hands, 4 unreachable, 6 failed and unreachable."""
+    outcomes = {result.outcome for result in results}
+    failed = outcomes & {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNKNOWN}
+    unreachable = Outcome.UNREACHABLE in outcomes
+    if Outcome.NEEDS_HANDS in outcomes:
+        return 3
+    if failed:
+        return 6 if unreachable else 2
+    return 4 if unreachable else 0

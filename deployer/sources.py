@@ -1,0 +1,102 @@
+"""
+Inventory sources on the disk: files, directories, and the variable files beside them.
+
+The only code that opens them. What they mean is decided by `deployer.inventory`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deployer.inventory.place import InventoryError, Place, Problem
+from deployer.inventory.sources import (
+    COMMAND_LINE,
+    SourceFile,
+    Sources,
+    Surroundings,
+    VariableFiles,
+)
+
+# Directories of Ansible's own, and the endings that its inventory directories leave out.
+_NOT_INVENTORIES = frozenset({"group_vars", "host_vars", "vars_plugins"})
+_SKIPPED = frozenset(
+    {".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"}
+)
+_VARIABLE_FILES = frozenset({"", ".yml", ".yaml", ".json"})
+
+
+def read_sources(
+    paths: Sequence[Path], *, project: Path | None = None, extra: Sequence[str] = ()
+) -> Sources:
+    """
+    Read the inventories that `-i` names and everything beside them and the project's file.
+
+    `extra` has the arguments of `-e`; `@file` among them is read.
+    """
+    inventories = [file for path in paths for file in _inventories(path)]
+    around = dict.fromkeys(path if path.is_dir() else path.parent for path in paths)
+    return Sources(
+        inventories=tuple(_read(path) for path in inventories),
+        beside_inventories=tuple(_surroundings(directory) for directory in around),
+        beside_project=() if project is None else (_surroundings(project),),
+        extra=tuple(_extra(argument) for argument in extra),
+    )
+
+
+def _inventories(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for entry in sorted(path.iterdir()):
+        if _is_left_out(entry) or entry.name in _NOT_INVENTORIES or entry.suffix in _SKIPPED:
+            continue
+        yield from _inventories(entry)
+
+
+def _surroundings(directory: Path) -> Surroundings:
+    return Surroundings(
+        group_vars=_variable_files(directory / "group_vars"),
+        host_vars=_variable_files(directory / "host_vars"),
+    )
+
+
+def _variable_files(directory: Path) -> VariableFiles:
+    found = {}
+    if directory.is_dir():
+        for entry in sorted(directory.iterdir()):
+            if entry.is_dir():
+                found[entry.name] = tuple(_read(path) for path in _nested(entry))
+            elif not _is_left_out(entry) and entry.suffix not in _SKIPPED:
+                found[entry.name] = (_read(entry),)
+    return found
+
+
+def _nested(directory: Path) -> Iterator[Path]:
+    for entry in sorted(directory.iterdir()):
+        if _is_left_out(entry):
+            continue
+        if not entry.is_dir():
+            if entry.suffix in _VARIABLE_FILES:
+                yield entry
+        elif not entry.suffix:
+            yield from _nested(entry)
+
+
+def _is_left_out(entry: Path) -> bool:
+    return entry.name.startswith(".") or entry.name.endswith("~")
+
+
+def _extra(argument: str) -> SourceFile:
+    if argument.startswith("@"):
+        return _read(Path(argument[1:]).expanduser())
+    return SourceFile(COMMAND_LINE, argument)
+
+
+def _read(path: Path) -> SourceFile:
+    try:
+        return SourceFile(str(path), path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        problem = Problem(Place(str(path), 1), f"cannot be read: {error.strerror}")
+        raise InventoryError([problem]) from error
+    except UnicodeDecodeError as error:
+        problem = Problem(Place(str(path), 1), "is not UTF-8 text")
+        raise InventoryError([problem]) from error

@@ -1,0 +1,1 @@
+"""Host variables as typed, frozen specs with every default decided."""

@@ -1,0 +1,60 @@
+"""
+What a text may hold so that Apache's files can say it.
+
+Some texts cannot be quoted away: a newline starts a directive, `${` is expanded even between
+quotes and knows no escape, NUL ends the line for Apache. They are refused where the variable
+is read, and once more where the file is written.
+"""
+
+import re
+
+_NAMED_VARIABLE = re.compile(r"\$\{[A-Z][A-Z0-9_]*\}")
+_AWKWARD_IN_PATHS = "<>\"'*?[]"
+
+
+def unwritable(text: str) -> str:
+    """Say why no Apache file can hold a text, or nothing."""
+    if not text:
+        return "is empty"
+    if any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in text):  # noqa: PLR2004 - ASCII
+        return "contains a line break or another control character"
+    if not text.isprintable():
+        return "contains a character that cannot be seen"
+    if "${" in text:
+        return "contains ${, which Apache would expand"
+    return ""
+
+
+def checked(text: str) -> str:
+    """Pass a text on, or raise `ValueError`."""
+    why = unwritable(text)
+    if why:
+        raise ValueError(why)
+    return text
+
+
+def absolute_path(text: str) -> str:
+    """
+    Check a path on the host, and take a slash off its end.
+
+    Apache matches `<Directory>` with wildcards, and reads quotes and angle brackets as its own.
+    """
+    checked(text)
+    if not text.startswith("/"):
+        raise ValueError("is not an absolute path")
+    if ".." in text.split("/") or "//" in text:
+        raise ValueError("has .. or an empty part in its path")
+    if any(letter in _AWKWARD_IN_PATHS for letter in text):
+        raise ValueError(f"has one of {_AWKWARD_IN_PATHS} in its path")
+    if text.endswith("\\"):
+        raise ValueError("ends with a backslash")
+    return text.rstrip("/") or "/"
+
+
+def layout_path(text: str) -> str:
+    """Check a path that may begin with one of Apache's own variables: `${APACHE_LOG_DIR}`."""
+    named = _NAMED_VARIABLE.match(text)
+    if named is None:
+        return absolute_path(text)
+    rest = text[named.end() :]
+    return named[0] + (absolute_path(rest) if rest else "")

@@ -1,0 +1,1 @@
+"""The database of authorities and deployments on the controller."""

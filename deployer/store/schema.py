@@ -1,0 +1,124 @@
+"""The tables of the state database."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+VERSION = 1
+"""Kept in `PRAGMA user_version`; a program older than its database refuses to touch it."""
+APPLICATION_ID = 0x6D544C53
+"""Kept in `PRAGMA application_id`: says that a SQLite file is ours ("mTLS")."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC, to the second, as text that sorts and that people can read."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> str | None:
+        """Write a time; one without a zone is a bug."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def process_result_value(self, value: str | None, _: Dialect) -> datetime | None:
+        """Read a time."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Serial(TypeDecorator[int]):
+    """A serial number, too long for SQLite's integers, as lower-case hex."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, _: Dialect) -> str | None:
+        """Write a serial number."""
+        return None if value is None else f"{value:x}"
+
+    def process_result_value(self, value: str | None, _: Dialect) -> int | None:
+        """Read a serial number."""
+        return None if value is None else int(value, 16)
+
+
+metadata = MetaData()
+
+authorities = Table(
+    "authorities",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("issuer_id", ForeignKey("authorities.id")),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("name", "generation"),
+)
+
+# Every certificate ever signed, and every one that was about to be. No private key is here:
+# `key_sha256` names the file on its host.
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("serial", Serial, nullable=False, unique=True),
+    Column("authority_id", ForeignKey("authorities.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("certificate", LargeBinary),
+    Column("key_sha256", Text, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("not_after", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Column("reason", Text),
+    CheckConstraint("kind IN ('authority', 'server', 'client')"),
+    CheckConstraint("status IN ('intended', 'issued', 'abandoned')"),
+    CheckConstraint("(status = 'issued') = (certificate IS NOT NULL)"),
+    CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)"),
+    Index("certificates_by_target", "kind", "host", "name", "status"),
+    Index("certificates_by_status", "status"),
+)
+
+crls = Table(
+    "crls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("authority_id", ForeignKey("authorities.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("ladder", Integer, nullable=False),
+    Column("this_update", Moment, nullable=False),
+    Column("next_update", Moment, nullable=False),
+    Column("crl", LargeBinary, nullable=False),
+    UniqueConstraint("authority_id", "number"),
+    Index("crls_by_ladder", "authority_id", "ladder"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+)

@@ -1,0 +1,253 @@
+"""
+An open SSH connection: commands, and TCP connections as the host sees them.
+
+paramiko's waits without a timeout are bounded from outside: when a step's time is up its
+socket is shut down, which wakes them all.
+"""
+
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+
+from deployer.errors import HostError, Interrupted, Unreachable
+from deployer.spec.connection import Become
+from deployer.transport import Completed, Stream
+from deployer.transport.conversation import Conversation
+from deployer.transport.deadlines import Deadlines, hang_up, shutdown_after
+from deployer.transport.stream import ForwardingRefused, TimedStream
+
+LOST = (paramiko.SSHException, OSError, EOFError)
+"""What paramiko raises when a connection ends, depending on where it noticed."""
+
+KILLED = 255
+"""The status of a command that a signal ended, as ssh(1) has it: the host does not say more."""
+
+_JOIN_WITHIN = 2
+_CHUNK = 32768
+_LARGE = 1 << 20
+_LOST_SILENTLY = "the connection was lost"
+_ENDING_WITHIN = 0.2
+_NO_STATUS = -1
+_PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 §5.1
+_UNKNOWN_TYPE = 3  # SSH_OPEN_UNKNOWN_CHANNEL_TYPE
+
+
+class SSH:
+    """A connection whose host key and login are settled. Made by `ssh.connect`."""
+
+    def __init__(
+        self,
+        host: str,
+        session: paramiko.Transport,
+        connection: socket.socket,
+        *,
+        become: Become | None,
+        timeouts: Deadlines,
+    ) -> None:
+        self._host = host
+        self._session = session
+        self._connection = connection
+        self._become = become
+        self._timeouts = timeouts
+        self._used = False
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
+        """
+        Run a command as the user who owns the target.
+
+        When the time is up the whole connection is given up, since nothing less is sure to
+        wake every thread that waits for it.
+        """
+        talk = Conversation(
+            self._host,
+            argv,
+            stdin=stdin,
+            timeout=timeout,
+            become=self._become,
+            become_within=self._timeouts.become,
+        )
+        with shutdown_after(timeout, self._connection) as rang:
+            try:
+                status = self._execute(talk)
+            except LOST as error:
+                self.close()
+                raise talk.overdue() if rang.is_set() else self._lost(str(error)) from error
+            except HostError:
+                self.close()
+                raise
+        return talk.completed(status)
+
+    def _execute(self, talk: Conversation) -> int:
+        try:
+            channel = self._session.open_session(timeout=talk.seconds_left)
+        except paramiko.ChannelException as error:
+            cause = f"the host opens no session for a command: {error.text}"
+            raise self._failure("run", cause) from error
+        try:
+            pipes = _ChannelPipes(channel)
+            self._used = True
+            self._request_exec(channel, shlex.join(talk.argv))
+            talk.hold(pipes)
+            if not channel.status_event.wait(talk.seconds_left):
+                raise talk.overdue()
+        finally:
+            with suppress(*LOST):
+                channel.close()
+        return self._exit_status(channel)
+
+    def _exit_status(self, channel: paramiko.Channel) -> int:
+        if channel.exit_status != _NO_STATUS:
+            return channel.exit_status
+        # Channels are told of the end of a connection a moment before it is marked as ended.
+        self._session.join(_ENDING_WITHIN)
+        if not self._session.is_active():
+            raise EOFError("the connection ended")
+        if not channel.eof_received:
+            raise self._failure("run", "the host does not let us run commands")
+        return KILLED
+
+    def _request_exec(self, channel: paramiko.Channel, command: str) -> None:
+        """
+        Ask for a command to be run.
+
+        Not with `Channel.exec_command`: it waits for the answer without a deadline, and never
+        wakes when the connection ends just before it starts to wait. Here a refusal closes
+        the channel, which every later step notices.
+        """
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_REQUEST)
+        message.add_int(channel.remote_chanid)
+        message.add_string("exec")
+        message.add_boolean(True)  # noqa: FBT003 - paramiko's signature: a reply is wanted
+        message.add_string(command)
+        self._session._send_user_message(message)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        """
+        Connect to an address as the host sees it.
+
+        Raises `ForwardingRefused` where sshd does not allow it, another `OSError` where the
+        address does not answer. The stream is over when the time is up.
+        """
+        until = time.monotonic() + timeout
+        try:
+            channel = self._session.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
+            )
+        except paramiko.ChannelException as error:
+            if error.code in {_PROHIBITED, _UNKNOWN_TYPE}:
+                raise ForwardingRefused(f"{self._host} forwards no TCP connections") from error
+            raise ConnectionRefusedError(f"{address}:{port}: {error.text}") from error
+        except paramiko.SSHException as error:
+            if time.monotonic() >= until:
+                raise TimeoutError(f"no answer from {address}:{port}") from error
+            raise ConnectionError(f"{address}:{port}: {error}") from error
+        except EOFError as error:
+            raise ConnectionError("the SSH connection ended") from error
+        return TimedStream(_Tunnel(channel), until=until)
+
+    def close(self) -> None:
+        """Give the connection back, with its thread. Safe to call twice."""
+        close_session(self._session, self._connection)
+
+    def _failure(self, step: str, cause: str) -> HostError:
+        """Choose by whether any command can have run here."""
+        kind = Interrupted if self._used else Unreachable
+        return kind(self._host, step, cause)
+
+    def _lost(self, why: str) -> HostError:
+        return self._failure("run", f"the connection was lost: {why}" if why else _LOST_SILENTLY)
+
+
+def close_session(session: paramiko.Transport, connection: socket.socket) -> None:
+    """
+    End a connection and its thread, whatever state either is in.
+
+    The socket goes first: `Transport.close` alone leaves the thread to find out by itself,
+    and can wait for a lock that the thread holds.
+    """
+    hang_up(connection)
+    if session.is_alive():
+        session.join(_JOIN_WITHIN)
+    session.stop_thread()
+    session.packetizer.complete_handshake()  # ends a timer that would hold up our own exit
+
+
+class _ChannelPipes:
+    """The three streams of a command at the other end of a channel."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._activity = threading.Event()
+        channel.in_buffer.set_event(self._activity)
+        channel.in_stderr_buffer.set_event(self._activity)
+
+    def send(self, data: bytes, /) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[_send(self._channel, bytes(rest[:_CHUNK])) :]
+
+    def end(self) -> None:
+        with _as_os_errors():
+            self._channel.shutdown_write()
+
+    def read(self, seconds: float, /) -> tuple[bytes, bytes]:
+        until = time.monotonic() + seconds
+        channel = self._channel
+        while True:
+            # Asked first: what arrived before the end is still read, and nothing comes after.
+            ended = channel.closed or channel.eof_received
+            stdout = channel.recv(_LARGE) if channel.recv_ready() else b""
+            stderr = channel.recv_stderr(_LARGE) if channel.recv_stderr_ready() else b""
+            if stdout or stderr or ended:
+                return stdout, stderr
+            # Each read that empties a buffer clears the event, but both buffers have been
+            # found empty since, so whatever has arrived after that has set it again.
+            if not self._activity.wait(until - time.monotonic()):
+                raise TimeoutError
+
+
+class _Tunnel:
+    """A forwarded connection that fails as a socket does."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def settimeout(self, value: float, /) -> None:
+        self._channel.settimeout(value)
+
+    def send(self, data: bytes, /) -> int:
+        return _send(self._channel, data)
+
+    def recv(self, size: int, /) -> bytes:
+        with _as_os_errors():
+            data = self._channel.recv(size)
+        if not data and not self._channel.eof_received:
+            raise ConnectionResetError("the SSH connection ended")
+        return data
+
+    def close(self) -> None:
+        with suppress(*LOST):
+            self._channel.close()
+
+
+def _send(channel: paramiko.Channel, data: bytes) -> int:
+    with _as_os_errors():
+        sent = channel.send(data)
+    if not sent:
+        raise BrokenPipeError("the channel is closed")
+    return sent
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    try:
+        yield
+    except (paramiko.SSHException, EOFError) as error:
+        raise ConnectionResetError("the SSH connection ended") from error

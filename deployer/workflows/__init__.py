@@ -1,0 +1,1 @@
+"""What an operator asks for: where the core meets the shell."""

@@ -1,0 +1,104 @@
+"""The project that commands work in: the directory of `deployer.toml`, and what it says."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deployer.apache.rendering import Templates
+from deployer.errors import DeployerError, nearest
+from deployer.resources import templates as shipped_templates
+
+FILE = "deployer.toml"
+
+
+class ProjectError(DeployerError):
+    """There is no project here, or its file says something that it cannot."""
+
+
+class Settings(BaseModel):
+    """What `deployer.toml` may say. Paths are relative to its directory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inventory: tuple[str, ...] = ("inventories/hosts.yml",)
+    state: str = ".deployer"
+    known_hosts: tuple[str, ...] = ()
+    """Empty: the files that ssh(1) reads."""
+    forks: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A directory with a `deployer.toml`, and the choices of one command line."""
+
+    root: Path
+    inventory: tuple[str, ...]
+    """Files, as they would be given with `-i`."""
+    state: Path
+    known_hosts: tuple[Path, ...]
+    forks: int
+
+    def templates(self) -> Templates:
+        """Read the templates that render what hosts get."""
+        directory = shipped_templates()
+        return Templates(
+            {
+                str(path.relative_to(directory)): path.read_text()
+                for path in sorted(directory.rglob("apache/*.j2"))
+            }
+        )
+
+
+def find(
+    start: Path,
+    *,
+    inventory: tuple[str, ...] = (),
+    state: Path | None = None,
+    known_hosts: Path | None = None,
+    forks: int | None = None,
+) -> Project:
+    """
+    Find the project of a directory, or of one above it; arguments win over the file.
+
+    Without a `deployer.toml` the directory itself is the project, if an inventory is given.
+    """
+    root = next((one for one in (start, *start.parents) if (one / FILE).is_file()), None)
+    if root is None and not inventory and state is None:
+        raise ProjectError(
+            f"there is no {FILE} in {start} or above it",
+            hint="deployer init makes a project here; -i names an inventory without one",
+        )
+    settings = _read(root / FILE) if root else Settings()
+    root = root or start
+    return Project(
+        root=root,
+        inventory=inventory or tuple(str(root / one) for one in settings.inventory),
+        state=state or root / settings.state,
+        known_hosts=(known_hosts,)
+        if known_hosts
+        else tuple((root / one).expanduser() for one in settings.known_hosts),
+        forks=forks or settings.forks,
+    )
+
+
+def _read(path: Path) -> Settings:
+    try:
+        values = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"{path}: {error}") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _explained(path, values, error) from error
+
+
+def _explained(path: Path, values: Mapping[str, object], error: ValidationError) -> ProjectError:
+    unknown = [key for key in values if key not in Settings.model_fields]
+    if unknown:
+        hint = nearest(unknown[0], Settings.model_fields)
+        return ProjectError(f"{path}: unknown key {unknown[0]}", hint=hint)
+    first = error.errors()[0]
+    return ProjectError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}")

@@ -1,0 +1,33 @@
+"""Render: the Apache files of hosts, offline."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deployer.apache.compile import render_sites
+from deployer.apache.rendering import Templates
+from deployer.inventory.model import Host
+from deployer.store.state import Store
+from deployer.workflows.targets import specs
+from deployer.workflows.trust import trust_of
+
+Rendered = Mapping[str, Mapping[str, str]]
+"""Texts by their path in the release, by host."""
+
+
+def render_all(hosts: Sequence[Host], store: Store, templates: Templates) -> Rendered:
+    """Render every host's files. The state is read for the authorities; no key is opened."""
+    return {
+        spec.host: render_sites(spec, trust_of(spec, store), templates) for spec in specs(hosts)
+    }
+
+
+def write(rendered: Rendered, directory: Path) -> tuple[Path, ...]:
+    """Write the files below a directory, one directory a host."""
+    made = []
+    for host, files in rendered.items():
+        for name, text in files.items():
+            path = directory / host / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            made.append(path)
+    return tuple(made)

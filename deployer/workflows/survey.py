@@ -1,0 +1,167 @@
+"""
+Survey: reach every host once, look at it, and say what would have to change.
+
+This is the whole of a dry run, and the first half of an apply.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from deployer.apache.compile import compile_release
+from deployer.apache.rendering import Templates
+from deployer.errors import DeployerError, Locked, NeedsHands, StepFailed
+from deployer.fleet.executor import in_parallel
+from deployer.host import verbs
+from deployer.host.script import Host
+from deployer.observation import Observation
+from deployer.plan import Plan, plan
+from deployer.result import Event, Listener, Step
+from deployer.spec.connection import Connection
+from deployer.spec.server import ServerSpec
+from deployer.store.state import Store
+from deployer.transport import Transport
+from deployer.workflows.leaves import Decision, decide
+from deployer.workflows.trust import crls_due, trust_of
+
+Connect = Callable[[Connection], Transport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A host as the inventory describes it: the way there, and what it should serve."""
+
+    connection: Connection
+    spec: ServerSpec
+
+    @property
+    def name(self) -> str:
+        """The inventory's name of the host."""
+        return self.spec.host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """A host that was reached, what was found there, and what separates it from its release."""
+
+    target: Target
+    host: Host = field(repr=False)
+    found: Observation = field(repr=False)
+    decision: Decision
+    plan: Plan
+
+    @property
+    def clock(self) -> datetime:
+        """The time on the host."""
+        return datetime.fromtimestamp(self.found.clock, UTC)
+
+
+class Survey(AbstractContextManager["Survey"]):
+    """The connections of one run. Leaving it closes them all."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        store: Store,
+        templates: Templates,
+        *,
+        now: datetime,
+        texts: bool = False,
+    ) -> None:
+        self._connect = connect
+        self._store = store
+        self._templates = templates
+        self._now = now
+        self._texts = texts
+        self._stale = crls_due(store, now)
+        self._open: list[Transport] = []
+
+    def of(
+        self, targets: Iterable[Target], *, forks: int, listen: Listener
+    ) -> Iterator[tuple[Target, Surveyed | DeployerError]]:
+        """Look at hosts, each with one connection and one round trip."""
+
+        def look(target: Target) -> tuple[Host, Observation]:
+            listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
+            transport = self._connect(target.connection)
+            self._open.append(transport)
+            host = Host(target.name, transport, target.spec.layout)
+            found = settle(host, verbs.observe(host, texts=self._texts))
+            listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
+            return host, found
+
+        for target, result in in_parallel(look, targets, forks=forks):
+            if isinstance(result, DeployerError):
+                yield target, result
+            else:
+                yield target, self._compare(target, *result)
+
+    def _compare(self, target: Target, host: Host, found: Observation) -> Surveyed | DeployerError:
+        try:
+            _fit(target, found)
+            decision = decide(target.spec, found, self._store, self._now)
+            trust = trust_of(target.spec, self._store, stale=self._stale)
+        except DeployerError as error:
+            return error
+        release = compile_release(target.spec, decision.preview(), trust, self._templates)
+        return Surveyed(
+            target=target,
+            host=host,
+            found=found,
+            decision=decision,
+            plan=plan(release, found),
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for transport in self._open:
+            transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+
+def settle(host: Host, found: Observation) -> Observation:
+    """
+    Finish what an interrupted run left on a host before anything else happens there.
+
+    A switch still within its time belongs to somebody; one past it means that its timer died,
+    with a reboot perhaps, and is undone now.
+    """
+    pending = found.pending
+    if pending is None:
+        return found
+    left = pending.deadline - found.clock
+    if left > 0 and not pending.undoing:
+        message = f"{host.name}: an activation awaits its confirmation, by {found.lease_holder}"
+        raise Locked(message, hint=f"without one the host undoes it in {left} s; try again then")
+    verdict = verbs.undo(host, pending.token, "left behind by an interrupted run")
+    # Rolled back is what we asked for here; anything worse is worth stopping for.
+    if isinstance(verdict, NeedsHands):
+        raise verdict
+    return verbs.observe(host)
+
+
+def _fit(target: Target, found: Observation) -> None:
+    layout = target.spec.layout
+    if not found.apache_version:
+        raise StepFailed(
+            target.name,
+            Step.OBSERVE,
+            f"Apache is not installed: {layout.httpd[0]} does not run",
+            hint="apt-get install apache2, or set mtls_layout to where it is",
+        )
+    if found.apache_pid is None:
+        raise StepFailed(
+            target.name,
+            Step.OBSERVE,
+            f"Apache is not running: {layout.pid_file} names no server",
+            hint=f"start it with {' '.join(layout.start)}, then try again",
+        )

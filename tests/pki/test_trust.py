@@ -1,0 +1,246 @@
+"""What clients are verified against, checked before a mistake locks all of them out."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deployer.pki.authority import Signer
+from deployer.pki.crl import ladder
+from deployer.pki.issue import issue_authority
+from deployer.pki.keys import KeyType, private_key_pem
+from deployer.pki.material import Problem
+from deployer.pki.pem import write_certificates, write_crls
+from deployer.pki.profiles import ROOT
+from deployer.pki.trust import Revocation, check_crls, check_trust, depth
+from tests.pki.examples import NOW, client_leaf, key_of, pki
+
+CA = pki().clients.authority
+ROOT_CA = pki().root.authority
+BUNDLE = CA.bundle
+OTHER = pki(organization="Other")
+ROOT_CRLS = ladder(pki().root, (), first_number=1, now=NOW)
+CLIENT_CRLS = ladder(pki().clients, (), first_number=1, now=NOW)
+GOOD = write_crls([*CLIENT_CRLS, *ROOT_CRLS])
+
+
+def trust_problems(bundle: bytes, now: datetime = NOW) -> str:
+    return said(check_trust("web1: clients", bundle, now=now))
+
+
+def crl_problems(
+    crls: bytes,
+    trust: tuple[x509.Certificate, ...] = BUNDLE,
+    *,
+    revocation: Revocation = "chain",
+    now: datetime = NOW,
+) -> str:
+    return said(check_crls("web1: clients", crls, trust=trust, revocation=revocation, now=now))
+
+
+def said(problems: tuple[Problem, ...]) -> str:
+    assert all(problem.subject == "web1: clients" for problem in problems)
+    return "; ".join(problem.message for problem in problems)
+
+
+def test_our_own_bundle_has_no_problems() -> None:
+    assert trust_problems(CA.bundle_pem) == ""
+
+
+def test_several_authorities_may_be_trusted_in_any_order() -> None:
+    everybody = [ROOT_CA.certificate, *OTHER.clients.authority.bundle, CA.certificate]
+
+    assert trust_problems(write_certificates(everybody)) == ""
+
+
+def test_an_authority_without_its_root_is_found() -> None:
+    found = check_trust("x", write_certificates([CA.certificate]), now=NOW)
+
+    assert found[0].message == "CN=Example Client CA G1,O=Example leads to no root in the bundle"
+    assert found[0].hint.startswith("add CN=Example Root CA G1,O=Example")
+
+
+def test_a_leaf_in_the_bundle_is_found() -> None:
+    leaf = client_leaf(pki().clients, "alice")
+
+    assert "CN=alice is no authority" in trust_problems(write_certificates([leaf, *BUNDLE]))
+
+
+def test_an_expired_authority_is_found() -> None:
+    late = NOW + timedelta(days=6 * 365)
+
+    assert "CN=Example Client CA G1,O=Example expired" in trust_problems(CA.bundle_pem, late)
+
+
+def test_a_key_in_the_bundle_is_found() -> None:
+    key = private_key_pem(key_of(KeyType.P256, "server"))
+    (problem,) = check_trust("x", CA.bundle_pem + key, now=NOW)
+
+    assert "holds a PRIVATE KEY where only certificates belong" in problem.message
+    assert "stolen" in problem.hint
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\x00", CA.bundle_pem[:-30], GOOD])
+def test_a_bundle_that_is_none_is_found(garbage: bytes) -> None:
+    assert trust_problems(garbage).startswith("trust bundle: ")
+
+
+def test_depth_counts_every_authority_and_the_root() -> None:
+    cross_key = key_of(KeyType.P256, "Example root")
+    cross = issue_authority(
+        ROOT,
+        generation=1,
+        public_key=cross_key.public_key(),
+        signer=OTHER.root,
+        now=NOW,
+        serial=9,
+    )
+    # The same subject and key as our root, signed by another one.
+    renamed = (
+        x509.CertificateBuilder()
+        .subject_name(ROOT_CA.certificate.subject)
+        .issuer_name(OTHER.root.authority.certificate.subject)
+        .public_key(cross_key.public_key())
+        .serial_number(10)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(OTHER.root.key, hashes.SHA256())
+    )
+
+    assert depth(()) == 0
+    assert depth([ROOT_CA.certificate]) == 1
+    assert depth(BUNDLE) == 2
+    assert depth([*BUNDLE, *OTHER.clients.authority.bundle]) == 2
+    assert depth([*BUNDLE, renamed, OTHER.root.authority.certificate]) == 3
+    assert depth([cross.certificate, OTHER.root.authority.certificate]) == 2
+
+
+def test_our_own_lists_have_no_problems_on_any_day_of_the_ladder() -> None:
+    for day in (0, 6, 13, 20, 34):
+        assert crl_problems(GOOD, now=NOW + timedelta(days=day)) == ""
+
+
+def test_a_missing_list_of_the_root_is_found_where_it_counts() -> None:
+    alone = write_crls(CLIENT_CRLS)
+
+    assert crl_problems(alone) == "there is no CRL of CN=Example Root CA G1,O=Example"
+    assert crl_problems(alone, revocation="leaf") == ""
+
+
+def test_a_missing_list_of_the_issuer_is_found_in_leaf_mode_too() -> None:
+    found = crl_problems(write_crls(ROOT_CRLS), revocation="leaf")
+
+    assert found == "there is no CRL of CN=Example Client CA G1,O=Example"
+
+
+def test_an_expired_list_is_found() -> None:
+    late = NOW + timedelta(days=40)
+
+    assert "the CRL of CN=Example Client CA G1,O=Example expired on" in crl_problems(GOOD, now=late)
+
+
+def test_a_host_whose_clock_is_far_behind_is_found() -> None:
+    (client, root) = check_crls(
+        "x", GOOD, trust=BUNDLE, revocation="chain", now=NOW - timedelta(days=2)
+    )
+
+    assert (
+        "no CRL of CN=Example Client CA G1,O=Example is valid before 2026-03-01" in client.message
+    )
+    assert "is the clock right?" in root.hint
+
+
+def test_a_strangers_list_is_found() -> None:
+    stranger = write_crls(ladder(OTHER.clients, (), first_number=1, now=NOW)[:1])
+
+    found = crl_problems(GOOD + stranger)
+
+    assert found == "the CRL of CN=Other Client CA G1,O=Other belongs to no authority in the bundle"
+
+
+def test_a_list_of_the_right_name_and_the_wrong_key_is_found() -> None:
+    forged = Signer(authority=CA, key=key_of(KeyType.P256, "thief"))
+    lists = [*ladder(forged, (), first_number=1, now=NOW)[:1], *ROOT_CRLS]
+
+    found = crl_problems(write_crls(lists))
+
+    assert "the CRL of CN=Example Client CA G1,O=Example was not signed by its key" in found
+    assert "there is no CRL of CN=Example Client CA G1,O=Example" in found
+
+
+def test_a_delta_is_found() -> None:
+    builder = x509.CertificateRevocationListBuilder(
+        issuer_name=CA.certificate.subject,
+        last_update=NOW,
+        next_update=NOW + timedelta(days=1),
+    ).add_extension(x509.DeltaCRLIndicator(1), critical=True)
+    delta = pki().clients.sign_crl(builder)
+
+    found = crl_problems(GOOD + write_crls([delta]))
+
+    assert found == "the CRL of CN=Example Client CA G1,O=Example is a delta"
+
+
+def test_two_lists_of_one_second_are_found() -> None:
+    again = ladder(pki().clients, (), first_number=9, now=NOW)[:1]
+
+    assert "2 CRLs of CN=Example Client CA G1,O=Example are of" in crl_problems(
+        GOOD + write_crls(again)
+    )
+
+
+def test_a_certificate_among_lists_would_be_trusted_and_is_found() -> None:
+    hidden = GOOD + OTHER.root.authority.certificate.public_bytes(Encoding.PEM)
+
+    assert crl_problems(hidden) == "CRL file: it holds a CERTIFICATE where only CRLs belong"
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\x00", GOOD[:-30], CA.bundle_pem])
+def test_a_file_that_holds_no_lists_is_found(garbage: bytes) -> None:
+    assert crl_problems(garbage).startswith("CRL file: ")
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_damage_anywhere_is_never_an_exception(position: int, byte: int) -> None:
+    damaged = bytearray(GOOD)
+    damaged[position] = byte
+
+    crl_problems(bytes(damaged))
+
+
+def test_an_authority_that_may_not_sign_lists_is_found() -> None:
+    root = ROOT_CA.certificate
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    mute = (
+        x509.CertificateBuilder()
+        .subject_name(root.subject)
+        .issuer_name(root.subject)
+        .public_key(root.public_key())
+        .serial_number(3)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .sign(pki().root.key, hashes.SHA256())
+    )
+
+    found = crl_problems(write_crls(ROOT_CRLS), (mute,))
+
+    assert found == "CN=Example Root CA G1,O=Example may not sign CRLs"

@@ -1,0 +1,88 @@
+"""A state directory with a CA in it, cheap to open, and things to ask of it."""
+
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deployer.pki.authority import Authority
+from deployer.pki.issue import LeafRequest
+from deployer.pki.keys import KeyType, key_digest, private_key_pem
+from deployer.pki.names import identity_alternative_names, subject_alternative_names
+from deployer.pki.profiles import CLIENT, SERVER
+from deployer.store.keys import Cost
+from deployer.store.records import CertificateRequest
+from deployer.store.state import Store
+from tests.pki.examples import key_of
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PASSPHRASE = "correct horse battery staple"
+CHEAP = Cost(memory_kib=64, iterations=1, lanes=1)
+
+
+def found_ca(directory: Path) -> tuple[Authority, ...]:
+    with Store.create(directory) as store:
+        return store.init_ca(
+            organization="Example",
+            passphrase=PASSPHRASE,
+            now=NOW,
+            key_type=KeyType.P256,
+            cost=CHEAP,
+        )
+
+
+def server_request(host: str = "web1", name: str = "api.example.com") -> CertificateRequest:
+    key = key_of(KeyType.P256, "server")
+    return CertificateRequest(
+        leaf=LeafRequest(
+            profile=SERVER,
+            common_name=name,
+            alternative_names=subject_alternative_names(hosts=[name]),
+            public_key=key.public_key(),
+        ),
+        host=host,
+        name=name,
+        key_sha256=key_digest(private_key_pem(key)),
+    )
+
+
+def client_request(name: str = "alice", host: str = "") -> CertificateRequest:
+    key = key_of(KeyType.P256, "client")
+    return CertificateRequest(
+        leaf=LeafRequest(
+            profile=CLIENT,
+            common_name=name,
+            alternative_names=identity_alternative_names(name),
+            public_key=key.public_key(),
+        ),
+        host=host,
+        name=name,
+        key_sha256=key_digest(private_key_pem(key)),
+    )
+
+
+def process(directory: Path, program: str) -> "subprocess.Popen[str]":
+    """Run a few lines in a process of their own, with a store of `directory` open."""
+    preamble = """
+        import os, signal, sys
+        from pathlib import Path
+        from deployer.pki.authority import Signer
+        from deployer.store.state import Store
+        from tests.store.examples import NOW, PASSPHRASE, client_request, server_request
+
+        class Interrupted(Signer):
+            def sign_certificate(self, builder):
+                during_signing()
+                return super().sign_certificate(builder)
+
+        store = Store.open(Path(sys.argv[1]), now=NOW, lock_timeout=30)
+        unlocked = store.unlock("servers", PASSPHRASE)
+        signer = Interrupted(authority=unlocked.authority, key=unlocked.key)
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(preamble) + textwrap.dedent(program), directory],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )

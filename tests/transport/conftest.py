@@ -1,0 +1,149 @@
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deployer.spec.connection import Become
+from deployer.transport import Transport
+from deployer.transport.deadlines import Deadlines
+from deployer.transport.local import Local
+from deployer.transport.session import SSH
+from deployer.transport.ssh import connect
+from tests.transport.sshd import Sshd, sshd, way_to
+
+PASSWORD = "correct horse"
+
+SUDOERS = """
+Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+Defaults:admin lecture=always
+Defaults:pty use_pty
+Defaults:notty requiretty
+root     ALL=(ALL:ALL) ALL
+admin    ALL=(ALL:ALL) ALL
+pty      ALL=(ALL:ALL) ALL
+expired  ALL=(ALL:ALL) ALL
+deploy   ALL=(ALL:ALL) NOPASSWD: ALL
+notty    ALL=(ALL:ALL) NOPASSWD: ALL
+"""
+USERS = ("admin", "deploy", "pty", "notty", "expired", "stranger", "slow", "both")
+
+# A host with users of its own: real sudo and PAM read real files, which only the processes
+# below this script see. The whole directory, since a file that is replaced on this machine
+# would take a mount on it along.
+HOST = """
+set -eu
+mount --make-rprivate /
+mount --bind "$1/etc" /etc
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_of_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An sshd that lets us in as ourselves."""
+    with sshd(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sudo_server() -> Iterator[Sshd]:
+    """An sshd with users who may become root, may not, or only with a password."""
+    unshare = ["unshare", "--mount", "true"]
+    if os.geteuid() != 0 or subprocess.run(unshare, check=False, capture_output=True).returncode:
+        pytest.skip("needs root and a mount namespace, to have users with sudo rights")
+    # Not `tmp_path`: pytest closes that to other users, and these are others.
+    with tempfile.TemporaryDirectory(prefix="deployer-") as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        write_users(home)
+        write_hanging_sudo(home / "bin")
+        extra = (
+            f"Match User slow\n  SetEnv PATH={home}/bin:/usr/bin:/bin\n"
+            "Match User both\n  AuthenticationMethods password,publickey\n"
+            "Match User notty\n  AllowTcpForwarding no\n"
+        )
+        within = ("unshare", "--mount", "sh", "-c", HOST, "sh", str(home))
+        with sshd(home, extra=extra, within=within) as running:
+            yield running
+
+
+def write_hanging_sudo(directory: Path) -> None:
+    """As a sudo that waits for a name service, found before the real one."""
+    directory.mkdir()
+    (directory / "sudo").write_text("#!/bin/sh\necho 'asking the directory' >&2\nexec sleep 600\n")
+    (directory / "sudo").chmod(0o755)
+
+
+def write_users(home: Path) -> None:
+    digest = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"],
+        input=PASSWORD,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    etc = home / "etc"
+    subprocess.run(["cp", "-a", "/etc", etc], check=True)
+    for number, user in enumerate(USERS, start=5000):
+        changed = 0 if user == "expired" else 19000
+        for name, line in (
+            ("passwd", f"{user}:x:{number}:{number}::{home}:/bin/sh\n"),
+            ("shadow", f"{user}:{digest}:{changed}:0:99999:7:::\n"),
+            ("group", f"{user}:x:{number}:\n"),
+        ):
+            with (etc / name).open("a") as file:
+                file.write(line)
+    (etc / "sudoers").write_text(SUDOERS)
+
+
+@contextmanager
+def logged_in(
+    server: Sshd,
+    user: str | None = None,
+    *,
+    become: Become | None = None,
+    timeouts: Deadlines | None = None,
+) -> Iterator[SSH]:
+    """Lend a connection to a server, as one of its users."""
+    target = way_to(server.port, user=user, key=server.key, become=become)
+    transport = connect(target, known_hosts=server.known_hosts(), timeouts=timeouts)
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+@pytest.fixture(
+    params=["local", "local+sudo", "ssh", "ssh+sudo", "ssh+sudo+password", "ssh+sudo+pty"]
+)
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    """Every transport there is. A new one joins by adding its name here."""
+    way: str = request.param
+    if way == "local":
+        yield Local()
+        return
+    if way == "local+sudo":
+        if os.geteuid() != 0:
+            pytest.skip("needs root, whom sudo asks for no password")
+        yield Local(become=Become())
+        return
+    user, become = {
+        "ssh": (None, None),
+        "ssh+sudo": ("deploy", Become()),
+        "ssh+sudo+password": ("admin", Become(password=PASSWORD)),
+        "ssh+sudo+pty": ("pty", Become(password=PASSWORD)),
+    }[way]
+    server: Sshd = request.getfixturevalue("sudo_server" if become else "server")
+    with logged_in(server, user, become=become) as ssh:
+        yield ssh
