@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 SCRIPTS = $(shell find deployer tests -name '*.sh') $(wildcard scripts/*) .ci/run
 # For example: make test PYTEST_ARGS="-n 4 -k rollback"
 PYTEST_ARGS :=
+# One worker a core: most tests wait for a server or a timer.
+WORKERS := -n auto --dist worksteal
 # For example: make lock LOCK_ARGS=--upgrade
 LOCK_ARGS :=
 
@@ -21,11 +23,11 @@ demo: $(READY)  ## a sandbox sshd and Apache on this computer, provisioned end t
 
 test: $(READY)  ## every test but the slow ones
 	@scripts/install-debian-packages test
-	$(PYTHON) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(READY)  ## every test
 	@scripts/install-debian-packages test
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(PYTHON) -m ruff format --check

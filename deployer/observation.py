@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+FIRST_LINE, LAST_LINE = "deployer-observation", "end"
 MODES = {"r": 4, "w": 2, "x": 1, "s": 1, "t": 1}
 
 
@@ -58,15 +59,21 @@ def parse(output: str) -> Observation:
     """
     Read what `observe.sh` printed: one fact a line, its name first.
 
-    Raises `ValueError` for output that is not ours, such as a login shell's greeting.
+    Only what stands between its first and its last line counts: a login shell may have its own
+    greeting. Raises `ValueError` for output that is not ours, and for half of ours.
     """
-    facts: dict[str, list[str]] = {}
-    for line in output.splitlines():
-        name, _, value = line.partition(" ")
-        facts.setdefault(name, []).append(value)
-    if "clock" not in facts or "apache" not in facts:
+    _, ours, answer = f"\n{output}".partition(f"\n{FIRST_LINE}\n")
+    if not ours:
         message = "the answer holds no observation"
         raise ValueError(message)
+    lines = answer.splitlines()
+    if LAST_LINE not in lines:
+        message = "the answer broke off"
+        raise ValueError(message)
+    facts: dict[str, list[str]] = {}
+    for line in lines[: lines.index(LAST_LINE)]:
+        name, _, value = line.partition(" ")
+        facts.setdefault(name, []).append(value)
 
     def single(name: str) -> str:
         return facts.get(name, [""])[-1]
@@ -85,7 +92,7 @@ def parse(output: str) -> Observation:
         modules=frozenset(facts.get("module", [])),
         releases=frozenset(facts.get("release", [])),
         pending=_pending(single("pending")),
-        lease_holder=single("lease").partition(" ")[2],
+        lease_holder=single("lease"),
         last_outcome=single("last"),
         texts=_texts(facts.get("text", [])),
     )

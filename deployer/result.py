@@ -13,6 +13,7 @@ from deployer.errors import (
     DeployerError,
     HostError,
     Interrupted,
+    Locked,
     NeedsHands,
     RolledBack,
     Unreachable,
@@ -43,6 +44,8 @@ class Outcome(StrEnum):
     NEEDS_HANDS = "needs_hands"
     UNREACHABLE = "unreachable"
     UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    """Somebody else is at work there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +89,18 @@ def _outcome(error: DeployerError) -> Outcome:
             return Outcome.NEEDS_HANDS
         case Interrupted():
             return Outcome.UNKNOWN
+        case Locked():
+            return Outcome.SKIPPED
         case _:
             return Outcome.FAILED
 
 
 def exit_status(results: Iterable[HostResult]) -> int:
-    """Say how a run ended: 0, 2 failed, 3 needs hands, 4 unreachable, 6 failed and unreachable."""
+    """
+    Say how a run ended.
+
+    0, 2 failed, 3 needs hands, 4 unreachable, 6 failed and unreachable, 75 locked.
+    """
     outcomes = {result.outcome for result in results}
     failed = outcomes & {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNKNOWN}
     unreachable = Outcome.UNREACHABLE in outcomes
@@ -99,4 +108,6 @@ def exit_status(results: Iterable[HostResult]) -> int:
         return 3
     if failed:
         return 6 if unreachable else 2
-    return 4 if unreachable else 0
+    if unreachable:
+        return 4
+    return Locked.exit_code if Outcome.SKIPPED in outcomes else 0

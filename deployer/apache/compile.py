@@ -61,9 +61,7 @@ def render_sites(
             "apache/server.conf.j2",
             host=spec.host,
             listens=listens,
-            tls=spec.vhosts[0].tls if spec.vhosts else "intermediate",
-            default_addresses=sorted(first_on) if deny else (),
-            default_certificates={address: vhost.slug for address, vhost in first_on.items()},
+            defaults=[first_on[address] for address in sorted(first_on)] if deny else (),
         ),
     }
     for vhost in spec.vhosts:
@@ -72,7 +70,6 @@ def render_sites(
             host=spec.host,
             layout=spec.layout,
             site=vhost,
-            tls=vhost.tls,
             trust=trust.get(vhost.slug),
         )
     return sites

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import jinja2
 
-from deployer.apache import quoting
+from deployer.apache.quoting import FILTERS
 from deployer.errors import DeployerError
 
 
@@ -30,7 +30,7 @@ class Templates:
             # Apache's files are no HTML: quoting is explicit, by the filters below.
             autoescape=False,  # noqa: S701
         )
-        self._environment.filters.update(quoting.FILTERS)
+        self._environment.filters.update(FILTERS)
 
     def render(self, name: str, **values: object) -> str:
         """Render one template; raise `TemplateFailed` with its name and line."""

@@ -97,9 +97,8 @@ def _run(
     identity: Path | None = None,
     confirm_timeout: int | None = None,
 ) -> None:
-    from deployer import __version__
     from deployer.cli.session import Session
-    from deployer.report import console, plans, results
+    from deployer.report import plans, results
     from deployer.result import exit_status
     from deployer.workflows.apply import carry_out, preview
 
@@ -108,8 +107,6 @@ def _run(
             session.name_hosts(pattern)
             return
         targets = session.targets(pattern)
-        if common.as_json:
-            console.json_line("run", schema=console.SCHEMA, deployer=__version__)
         operator = session.operator(identity=identity, confirm_timeout=confirm_timeout)
         seen = preview(session.survey(texts=diff), targets, operator)
         if common.as_json:

@@ -174,6 +174,9 @@ def _spellings() -> tuple[frozenset[str], frozenset[str]]:
     flags: set[str] = set()
     for field in fields(Common):
         (option,) = field.type.__metadata__  # type: ignore[union-attr]
-        spelt: Iterable[str] = option.param_decls or (f"--{field.name.replace('_', '-')}",)
+        # Without Annotated a first argument is the default, so that is where Typer puts it.
+        first = (option.default,) if isinstance(option.default, str) else ()
+        spelt: Iterable[str] = (*first, *(option.param_decls or ()))
+        spelt = spelt or (f"--{field.name.replace('_', '-')}",)
         (flags if field.default is False else with_value).update(spelt)
     return frozenset(with_value), frozenset(flags)

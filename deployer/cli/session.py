@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deployer import __version__
 from deployer.apache.rendering import Templates
 from deployer.cli.options import Common
 from deployer.cli.passphrase import Passphrase
@@ -41,6 +42,8 @@ class Session:
         self.passphrase = Passphrase(common.passphrase_file, common.passphrase_command)
         self._signers: dict[str, Signer] = {}
         self._open = ExitStack()
+        if common.as_json:
+            console.json_line("run", schema=console.SCHEMA, deployer=__version__)
 
     @cached_property
     def project(self) -> Project:

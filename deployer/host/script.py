@@ -10,12 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from ipaddress import ip_address
 
 from deployer.layouts import Layout
-from deployer.transport import Completed, Transport
+from deployer.transport import Completed, Stream, Transport
+from deployer.transport.local import Local
+from deployer.transport.stream import ForwardingRefused
 
-# dd with a block size of one byte never reads past the script into the payload, on any system.
-BOOTSTRAP = 'script=$(dd bs=1 count={size} 2>/dev/null); eval "$script"'
+DIAL_TIMEOUT = 5.0
+"""Seconds that one probe's connection may last."""
+
+# With dd and a block size of one byte, nothing is read past the script into the payload, on any
+# system. A connection that breaks off half-way, or a login shell that reads for itself, leaves a
+# part of a script: none of that may run.
+BOOTSTRAP = (
+    "script=$({read} 2>/dev/null); "
+    'case $script in "# deployer"*"# the end") eval "$script" ;; '
+    '*) echo "the script did not arrive whole" >&2; exit 1 ;; esac'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +37,35 @@ class Host:
     name: str
     transport: Transport
     layout: Layout
+    address: str
+    """Where it is reached from here, for when its sshd forwards no connections."""
 
     def run(
         self, verb: str, *arguments: str, payload: bytes = b"", timeout: float = 60
     ) -> Completed:
         """Run one of our scripts; its exit status is for the caller to judge."""
         script = script_text(verb, self.layout).encode()
-        bootstrap = BOOTSTRAP.format(size=len(script))
+        bootstrap = BOOTSTRAP.format(read=f"dd bs=1 count={len(script)}" if payload else "cat")
         argv = ("sh", "-c", bootstrap, verb, *arguments)
         return self.transport.run(argv, stdin=script + payload, timeout=timeout)
+
+    def dial(self, address: str, port: int) -> Stream:
+        """
+        Connect to an address as the host sees it, through its own connection.
+
+        An sshd with `AllowTcpForwarding no` leaves the public way; what listens on one address
+        of the host only may then be out of reach.
+        """
+        try:
+            return self.transport.dial(address, port, timeout=DIAL_TIMEOUT)
+        except ForwardingRefused:
+            there = self.address if ip_address(address).is_loopback else address
+            return Local(self.name).dial(there, port, timeout=DIAL_TIMEOUT)
 
 
 def script_text(verb: str, layout: Layout) -> str:
     """Put together the preamble, the words that all verbs share, and the verb itself."""
-    return preamble(layout) + _read("lib") + _read(verb)
+    return f"# deployer {verb}\n{preamble(layout)}{_read('lib')}{_read(verb)}# the end\n"
 
 
 def preamble(layout: Layout) -> str:
@@ -63,7 +90,6 @@ def preamble(layout: Layout) -> str:
         "reload_apache": shlex.join(layout.reload),
         "start_apache": shlex.join(layout.start),
         "enable_modules": _command_or_failure(layout.enable_module),
-        "disable_modules": _command_or_failure(layout.disable_module),
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     lines += [f'{name}() {{ {command} "$@"; }}' for name, command in functions.items()]

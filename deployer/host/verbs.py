@@ -16,6 +16,8 @@ from deployer.release import Release
 from deployer.transport import Completed
 
 ROLLED_BACK, NEEDS_HANDS, LOCKED = 10, 11, 75
+REFUSED = (1, 126, 127)
+"""A script says 1 when it has switched nothing; the others are a shell's, which did not run it."""
 
 REHEARSAL_HINTS = {
     20: "Apache's configuration was broken before this run: mend it, then apply again",
@@ -23,6 +25,7 @@ REHEARSAL_HINTS = {
     22: "the old configuration keeps serving",
     23: "the old configuration keeps serving",
     24: "set mtls_default_vhost: leave to keep it the default of its address",
+    25: "listen on another address or port, or stop the program that has it",
 }
 
 
@@ -57,7 +60,7 @@ def stage(host: Host, release: Release, found: Observation, *, timeout: float = 
     done = host.run("stage", release.id, payload=payload, timeout=timeout)
     if done.status != 0:
         hint = "the old configuration keeps serving; free some space and apply again"
-        _refused(host, "stage", done, hint if "KiB free" in done.last_words else "")
+        _refused(host, "stage", done, hint if "No space left" in done.last_words else "")
     return _answer(host, "stage", done, "staged")
 
 
@@ -109,7 +112,7 @@ def undo(host: Host, token: str, why: str, *, timeout: float = 90) -> HostError 
         return RolledBack(host.name, "probe", why, hint=ROLLED_BACK_HINT)
     if done.status == 0:
         return None
-    return _needs_hands(host, "roll back", f"{why}; {done.last_words}")
+    return _needs_hands(host, "roll back", _cause(done))
 
 
 ROLLED_BACK_HINT = "the host is back on the release that served before"
@@ -122,7 +125,9 @@ def _judge(host: Host, step: str, done: Completed) -> None:
         raise RolledBack(host.name, step, _cause(done), hint=ROLLED_BACK_HINT)
     if done.status == NEEDS_HANDS:
         raise _needs_hands(host, step, _cause(done))
-    _refused(host, step, done, "")
+    if done.status in REFUSED:
+        _refused(host, step, done, "")
+    raise Interrupted(host.name, step, f"the script was stopped: {_cause(done)}")
 
 
 def _needs_hands(host: Host, step: str, cause: str) -> NeedsHands:
@@ -145,8 +150,9 @@ def _cause(done: Completed) -> str:
 
 
 def _answer(host: Host, step: str, done: Completed, word: str) -> str:
-    for line in done.stdout.decode(errors="replace").splitlines():
-        name, _, value = line.partition(" ")
-        if name == word:
-            return value
+    # The last line: whatever a login shell prints comes before it.
+    *_, line = ("", *done.stdout.decode(errors="replace").splitlines())
+    name, _, value = line.partition(" ")
+    if name == word:
+        return value
     raise Interrupted(host.name, step, "the script ended without an answer")

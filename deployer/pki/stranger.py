@@ -1,6 +1,4 @@
-"""
-A certificate that nobody vouches for, to prove that servers refuse it.
-"""
+"""A certificate that nobody vouches for, to prove that servers refuse it."""
 
 from datetime import datetime, timedelta
 

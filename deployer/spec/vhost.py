@@ -33,7 +33,7 @@ LONGEST_LIFETIME = SERVER.longest or SERVER.lifetime
 _LIFETIME = re.compile(r"([0-9]{1,6})\s*([dh])")
 _URL_PATH = re.compile(r"/[A-Za-z0-9/._~@:+,;=-]*")
 _BACKEND = re.compile(
-    r"(?P<origin>https?://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?P<origin>http://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(?P<port>[0-9]{1,5}))?)"
     r"(?P<path>/.*)?"
 )
 
@@ -106,7 +106,9 @@ def _url_path(text: str) -> str:
 def _backend(text: str) -> str:
     found = _BACKEND.fullmatch(checked(text))
     if found is None:
-        raise ValueError("must be http://host[:port][/path] or https://host[:port][/path]")
+        # Over TLS Apache takes any backend for the right one, unless it is told whom to expect.
+        hint = ", for https backends cannot be verified yet" if text.startswith("https") else ""
+        raise ValueError(f"must be http://host[:port][/path]{hint}")
     if found["port"] is not None and not 0 < int(found["port"]) <= 65535:  # noqa: PLR2004
         raise ValueError(f"{found['port']} is not a port from 1 to 65535")
     host = found["host"]

@@ -128,7 +128,8 @@ def _issue(
         if certified is None and (due or stale or operator.may_unlock):
             signer = operator.unlock(CLIENT.authority)
             certified = a_certified_client(store, signer, operator.now)
-        say(f"{sum(len(of_host) for of_host in leaves.values())} certificates")
+        issued = sum(map(len, leaves.values()))
+        say(f"{issued} certificate{'' if issued == 1 else 's'}")
     return leaves, knockers(certified, operator.now)
 
 
@@ -141,7 +142,8 @@ def _deployment(
     spec = one.target.spec
     leaves = {**one.decision.kept, **issued.get(spec.host, {})}
     trust = trust_of(spec, operator.store)
-    check(spec, leaves, trust, one.clock)
+    with narrated(spec.host, Step.CHECK, operator.listen):
+        check(spec, leaves, trust, one.clock)
     return Deployment(
         host=one.host,
         found=one.found,

@@ -22,9 +22,7 @@ from deployer.probe.verdict import Clients, Expectation, Knock, await_content
 from deployer.release import Release
 from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.spec.server import ServerSpec
-from deployer.transport import Stream
 
-DIAL_TIMEOUT = 5.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -96,14 +94,10 @@ def probe(
     host: Host, wanted: tuple[Expectation, ...], clients: Clients, *, timeout: float
 ) -> tuple[Knock, ...]:
     """Knock at every virtual host, through the host's own connection."""
-
-    def dial(address: str, port: int) -> Stream:
-        return host.transport.dial(address, port, timeout=DIAL_TIMEOUT)
-
     return tuple(
         knock
         for expected in wanted
-        for knock in await_content(dial, expected, clients, timeout=timeout)
+        for knock in await_content(host.dial, expected, clients, timeout=timeout)
     )
 
 

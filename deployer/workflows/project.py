@@ -75,13 +75,18 @@ def find(
     root = root or start
     return Project(
         root=root,
-        inventory=inventory or tuple(str(root / one) for one in settings.inventory),
+        inventory=inventory or tuple(_shown(root / one, start) for one in settings.inventory),
         state=state or root / settings.state,
         known_hosts=(known_hosts,)
         if known_hosts
         else tuple((root / one).expanduser() for one in settings.known_hosts),
         forks=forks or settings.forks,
     )
+
+
+def _shown(path: Path, start: Path) -> str:
+    """Name a file as the operator would, from where they are."""
+    return str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
 
 
 def _read(path: Path) -> Settings:

@@ -88,7 +88,7 @@ class Survey(AbstractContextManager["Survey"]):
             listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
             transport = self._connect(target.connection)
             self._open.append(transport)
-            host = Host(target.name, transport, target.spec.layout)
+            host = Host(target.name, transport, target.spec.layout, target.connection.address)
             found = settle(host, verbs.observe(host, texts=self._texts))
             listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
             return host, found
@@ -157,6 +157,13 @@ def _fit(target: Target, found: Observation) -> None:
             Step.OBSERVE,
             f"Apache is not installed: {layout.httpd[0]} does not run",
             hint="apt-get install apache2, or set mtls_layout to where it is",
+        )
+    if found.apache_pid is None and found.user_id != 0 and target.connection.become is None:
+        raise StepFailed(
+            target.name,
+            Step.OBSERVE,
+            f"{target.connection.user} has no power over Apache here",
+            hint="set ansible_become: true, or give -b",
         )
     if found.apache_pid is None:
         raise StepFailed(

@@ -47,8 +47,8 @@ def test_an_argument_can_be_quoted_always() -> None:
 @pytest.mark.parametrize("write", FILTERS.values())
 @pytest.mark.parametrize(
     "value",
-    ["a\nListen 1", "a\rb", "a\0b", "${PATH}/${PATH}", "\\${PATH}", "$${X}", "a\u2028b", "\x1b[2J", "",
-     "/${PATH}", "/a\nListen 1", "/${APACHE_LOG_DIR}/x"],
+    ["a\nListen 1", "a\rb", "a\0b", "${PATH}/${PATH}", "\\${PATH}", "$${X}", "a\u2028b", "\x1b[2J",
+     "", "/${PATH}", "/a\nListen 1", "/${APACHE_LOG_DIR}/x"],
 )  # fmt: skip
 def test_what_no_quoting_can_hold_is_refused(write: object, value: str) -> None:
     assert callable(write)
@@ -130,17 +130,22 @@ def read_word(line: str) -> tuple[str, str]:
 
 
 AWKWARD = [
-    "plain",
-    "two words",
-    'a "quote"',
-    "end\\",
-    "back\\slash",
-    "#hash",
-    "100%",
-    "$1",
-    "a>b",
-    "a=b",
-] + ["it's", "semi;colon", "größe", "\\\\", '\\"', "%{X}", "{}", "!", "-x", " leading", "trailing "]
+    *("plain", "two words", " leading", "trailing ", "100%", "semi;colon", "it's", "größe", "a=b"),
+    *(
+        'a "quote"',
+        "end\\",
+        "back\\slash",
+        "\\\\",
+        '\\"',
+        "#hash",
+        "$1",
+        "a>b",
+        "%{X}",
+        "{}",
+        "!",
+        "-x",
+    ),
+]
 
 
 @pytest.mark.skipif(shutil.which("apache2") is None, reason="Apache is not installed")

@@ -81,6 +81,16 @@ def test_priority_orders_groups_of_one_depth_and_their_files() -> None:
     assert "ansible_group_priority" not in variables
 
 
+def test_no_priority_lifts_a_parent_above_its_child() -> None:
+    loaded = inventory("""
+        parent:
+          vars: {ansible_group_priority: 99, who: parent}
+          children: {child: {vars: {who: child}, hosts: {web1: }}}
+    """)
+
+    assert loaded.host("web1").variables["who"] == "child"
+
+
 def test_a_mapping_is_replaced_whole() -> None:
     loaded = inventory(
         "all: {vars: {m: {a: 1, b: 2}}, hosts: {web1: }}", beside={"host_vars/web1": "m: {a: 3}"}

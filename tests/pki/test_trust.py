@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from deployer.pki.authority import Signer
 from deployer.pki.crl import ladder
-from deployer.pki.issue import issue_authority
 from deployer.pki.keys import KeyType, private_key_pem
 from deployer.pki.material import Problem
 from deployer.pki.pem import write_certificates, write_crls
-from deployer.pki.profiles import ROOT
 from deployer.pki.trust import Revocation, check_crls, check_trust, depth
 from tests.pki.examples import NOW, client_leaf, key_of, pki
 
@@ -89,35 +87,37 @@ def test_a_bundle_that_is_none_is_found(garbage: bytes) -> None:
     assert trust_problems(garbage).startswith("trust bundle: ")
 
 
-def test_depth_counts_every_authority_and_the_root() -> None:
-    cross_key = key_of(KeyType.P256, "Example root")
-    cross = issue_authority(
-        ROOT,
-        generation=1,
-        public_key=cross_key.public_key(),
-        signer=OTHER.root,
-        now=NOW,
-        serial=9,
-    )
-    # The same subject and key as our root, signed by another one.
-    renamed = (
+def cross_signed(root: Signer, by: Signer) -> x509.Certificate:
+    """The name and key of one root, vouched for by another."""
+    return by.sign_certificate(
         x509.CertificateBuilder()
-        .subject_name(ROOT_CA.certificate.subject)
-        .issuer_name(OTHER.root.authority.certificate.subject)
-        .public_key(cross_key.public_key())
+        .subject_name(root.authority.certificate.subject)
+        .issuer_name(by.authority.certificate.subject)
+        .public_key(root.key.public_key())
         .serial_number(10)
         .not_valid_before(NOW)
         .not_valid_after(NOW + timedelta(days=9))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(OTHER.root.key, hashes.SHA256())
     )
+
+
+def test_depth_counts_every_authority_and_the_root() -> None:
+    other_root = OTHER.root.authority.certificate
+    crossed = cross_signed(pki().root, by=OTHER.root)
 
     assert depth(()) == 0
     assert depth([ROOT_CA.certificate]) == 1
     assert depth(BUNDLE) == 2
     assert depth([*BUNDLE, *OTHER.clients.authority.bundle]) == 2
-    assert depth([*BUNDLE, renamed, OTHER.root.authority.certificate]) == 3
-    assert depth([cross.certificate, OTHER.root.authority.certificate]) == 2
+    assert depth([*BUNDLE, crossed, other_root]) == 3
+    assert depth([crossed, other_root]) == 2
+
+
+def test_roots_that_signed_each_other_lead_to_no_root_and_not_round_in_circles() -> None:
+    circle = [cross_signed(pki().root, by=OTHER.root), cross_signed(OTHER.root, by=pki().root)]
+
+    assert depth([CA.certificate, *circle]) == 3
+    assert trust_problems(write_certificates(circle)).count("leads to no root") == 2
 
 
 def test_our_own_lists_have_no_problems_on_any_day_of_the_ladder() -> None:

@@ -89,7 +89,7 @@ def test_a_document_root_may_have_spaces_and_letters_of_any_language() -> None:
     [
         ("/", "http://127.0.0.1:8080", "http://127.0.0.1:8080/"),
         ("/app", "http://app.lab:8080/", "http://app.lab:8080"),
-        ("/app/", "https://[::1]:8443/x", "https://[::1]:8443/x/"),
+        ("/app/", "http://[::1]:8443/x", "http://[::1]:8443/x/"),
         ("/app", "http://app.lab/x", "http://app.lab/x"),
     ],
 )

@@ -156,19 +156,25 @@ def test_another_programs_lock_is_waited_for_and_then_named(state: Path) -> None
         other.close()
 
 
-def test_a_full_disk_is_said_to_be_one(store: Store, state: Path) -> None:
-    database = store._database  # noqa: SLF001
-    with database.writer() as writer:
+def limit_pages(store: Store, pages: int) -> None:
+    """Put the store on a small disk, in SQLite's own way."""
+    with store._database.reading() as connection:  # noqa: SLF001
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
-        def fill() -> None:
-            with writer.transaction() as connection:
-                # SQLite's own way to be on a small disk.
-                connection.exec_driver_sql("PRAGMA max_page_count = 1")
-                connection.exec_driver_sql("CREATE TABLE big AS SELECT zeroblob(1000000) AS zero")
 
-        with pytest.raises(StateError, match="full") as refusal:
-            fill()
+def test_on_a_full_disk_no_certificate_leaves_and_the_disk_is_blamed(
+    store: Store, state: Path
+) -> None:
+    signer = store.unlock("servers", PASSPHRASE)
+    limit_pages(store, 1)  # SQLite takes it for what is there now
+
+    with pytest.raises(StateError, match="full") as refusal:
+        store.certificates.issue_all([server_request()] * 200, signer, now=NOW)
+
     assert refusal.value.hint.startswith(f"df {state}")
+    limit_pages(store, 1_000_000)
+    assert not [one for one in store.certificates.list(kind="server") if one.status == "issued"]
+    store.certificates.issue(server_request(), signer, now=NOW)
 
 
 def test_every_commit_is_on_the_disk_before_it_counts(store: Store) -> None:

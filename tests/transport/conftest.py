@@ -27,9 +27,10 @@ admin    ALL=(ALL:ALL) ALL
 pty      ALL=(ALL:ALL) ALL
 expired  ALL=(ALL:ALL) ALL
 deploy   ALL=(ALL:ALL) NOPASSWD: ALL
+noisy    ALL=(ALL:ALL) NOPASSWD: ALL
 notty    ALL=(ALL:ALL) NOPASSWD: ALL
 """
-USERS = ("admin", "deploy", "pty", "notty", "expired", "stranger", "slow", "both")
+USERS = ("admin", "deploy", "pty", "notty", "expired", "stranger", "slow", "noisy", "both")
 
 # A host with users of its own: real sudo and PAM read real files, which only the processes
 # below this script see. The whole directory, since a file that is replaced on this machine
@@ -67,9 +68,11 @@ def sudo_server() -> Iterator[Sshd]:
         home = Path(directory)
         home.chmod(0o755)
         write_users(home)
-        write_hanging_sudo(home / "bin")
+        write_sudo(home / "slow", "echo asking the directory >&2; exec sleep 20")
+        write_sudo(home / "noisy", 'echo no such host >&2; sleep 0.2; exec /usr/bin/sudo "$@"')
         extra = (
-            f"Match User slow\n  SetEnv PATH={home}/bin:/usr/bin:/bin\n"
+            f"Match User slow\n  SetEnv PATH={home}/slow:/usr/bin:/bin\n"
+            f"Match User noisy\n  SetEnv PATH={home}/noisy:/usr/bin:/bin\n"
             "Match User both\n  AuthenticationMethods password,publickey\n"
             "Match User notty\n  AllowTcpForwarding no\n"
         )
@@ -78,10 +81,10 @@ def sudo_server() -> Iterator[Sshd]:
             yield running
 
 
-def write_hanging_sudo(directory: Path) -> None:
-    """As a sudo that waits for a name service, found before the real one."""
+def write_sudo(directory: Path, script: str) -> None:
+    """Put something before the real sudo, to be found first."""
     directory.mkdir()
-    (directory / "sudo").write_text("#!/bin/sh\necho 'asking the directory' >&2\nexec sleep 600\n")
+    (directory / "sudo").write_text(f"#!/bin/sh\n{script}\n")
     (directory / "sudo").chmod(0o755)
 
 

@@ -27,8 +27,12 @@ def test_another_user_than_root_can_be_become(sudo_server: Sshd) -> None:
         assert ssh.run(["id", "-un"], timeout=20).stdout == b"stranger\n"
 
 
-def test_a_password_that_nobody_asks_for_is_not_given_to_the_command(sudo_server: Sshd) -> None:
-    with logged_in(sudo_server, "deploy", become=Become(password=PASSWORD)) as ssh:
+@pytest.mark.parametrize("user", ["deploy", "noisy"])
+def test_a_password_that_nobody_asks_for_is_not_given_to_the_command(
+    sudo_server: Sshd, user: str
+) -> None:
+    # What sudo says before it starts the command is no question, and not the command's words.
+    with logged_in(sudo_server, user, become=Become(password=PASSWORD)) as ssh:
         done = ssh.run(["cat"], stdin=b"the input", timeout=20)
 
     assert (done.stdout, done.stderr) == (b"the input", b"")

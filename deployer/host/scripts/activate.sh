@@ -1,9 +1,9 @@
 # activate TOKEN NAME SECONDS HOLDER "MODULES": switch to a staged and rehearsed release.
 #
-# Order is everything: lease, journal, dead-man timer, and only then the first change that
-# Apache could see. From the timer on, the host ends wholly on the new or wholly on the old
-# release, whatever becomes of the controller and of this script. The undo text arrives on
-# standard input.
+# Order is everything: lease, all that an undo will need, journal, dead-man timer, and only then
+# the first change that Apache could see. From the timer on, the host ends wholly on the new or
+# wholly on the old release, whatever becomes of the controller and of this script. The undo text
+# arrives on standard input.
 #
 # Exit: 0 the new generation runs, 75 another controller holds the host, 10 and 11 as undo,
 # 1 nothing was switched.
@@ -14,58 +14,89 @@ seconds=$3
 holder=$4
 modules=$5
 undo=$state/undo.$token
+release=$root/releases/$name
+prepared=$vhost_dir/.deployer.new.$token
 
 abandon() {
-  rm -f "$state/pending.$token" "$undo" "$root/next.$token" "$root/restore.$token"
-  release_lease "$token"
+  # The plan first: without it a timer that started late finds nothing to do.
+  rm -f "$state/pending.$token" "$state/plan.$token"
+  forget
+  release_lease
   fail "$*"
 }
 
-[ -d "$root/releases/$name" ] || fail "there is no release $name on this host"
-take_lease "$holder" "$token" $((seconds * 2 + 60))
-[ -n "$(apache_pid)" ] || abandon "Apache is not running"
+mkdir -p "$state" || fail "cannot create $state"
+trap 'rm -f "$state/working.$token"' EXIT
+ln -s "$$" "$state/working.$token" || fail "cannot write below $state"
+take_lease "$token" "$holder"
 
-cat >"$undo" || abandon "cannot write $undo"
-old=$(live_release)
+# With the lease nothing else is in flight: the rest was left by activations that were killed.
+for left in "$state"/undo.* "$state"/undoer.* "$state"/timer.* "$state"/working.* "$state"/last.* \
+  "$state"/plan.* "$root"/next.* "$root"/restore.* "$vhost_dir"/.deployer.*; do
+  case $left in *."$token") ;; *) rm -f "$left" ;; esac
+done
+
+[ -d "$release" ] || abandon "there is no release $name on this host"
+[ ! -e "$root/current" ] || [ -L "$root/current" ] ||
+  abandon "$root/current is not a link: move it away"
+find_apache || abandon "Apache is not running"
+# Apache writes its pid file at every reload, and ends when it cannot.
+echo 2>/dev/null >"$pid_file.deployer" && rm "$pid_file.deployer" ||
+  abandon "cannot write beside $pid_file, which Apache must at a reload"
+
+cat 2>/dev/null >"$undo" && [ "$(tail -n 1 "$undo")" = "# the end" ] || abandon "cannot write $undo"
 # shellcheck disable=SC2086 # a list of module names
 enable=$(missing_modules $modules)
+old=$(live_release)
 if [ -n "$old" ]; then
-  ln -s "releases/$old" "$root/restore.$token" || abandon "cannot write below $root"
+  ln -s "$(readlink "$root/current")" "$root/restore.$token" || abandon "cannot write below $root"
 fi
 ln -s "releases/$name" "$root/next.$token" || abandon "cannot write below $root"
-printf '%s\n' "old=$old" "new=$name" "modules=$enable" "deadline=$(($(date +%s) + seconds))" \
-  >"$state/pending.new" || abandon "cannot write the journal"
-durable "$state/pending.new" "$undo"
-mv "$state/pending.new" "$state/pending.$token" || abandon "cannot write the journal"
-journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"
+found=
+for include in $includes; do
+  [ -e "$vhost_dir/$include" ] || continue
+  found="$found$include "
+  cp -p "$vhost_dir/$include" "$vhost_dir/.deployer.$include.$token" || abandon "cannot write below $vhost_dir"
+done
+cp "$release/include.conf" "$prepared" && chmod 644 "$prepared" ||
+  abandon "cannot write below $vhost_dir"
+printf '%1024s\n' '' 2>/dev/null >"$state/last.$token" || abandon "cannot write below $state"
+printf '%s\n' "old=$old" "new=$name" "modules=$enable" "includes=$found" "token=$token" \
+  "deadline=$(($(date +%s) + seconds))" 2>/dev/null >"$state/plan.$token" ||
+  abandon "cannot write the journal"
+durable "$undo" "$state/last.$token" "$state/plan.$token" "$vhost_dir"/.deployer.*."$token" "$root" ||
+  abandon "cannot write to the disk"
+mv "$state/plan.$token" "$state/pending.$token" && durable "$state" || abandon "cannot write the journal"
 
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
-  # Its own unit: a timer in our SSH session's scope could die with the session.
-  systemd-run --quiet --collect --unit="deployer-undo-$token" sh "$undo" "$token" after "$seconds" >&2 ||
-    abandon "cannot arm the dead-man timer"
+  # Its own unit: a timer in our SSH session's scope could die with the session. And a server that
+  # the undo starts must not end with the unit.
+  systemd-run --quiet --collect --unit="deployer-undo-$token" --property=KillMode=process \
+    sh "$undo" "$token" after "$seconds" >&2 || abandon "cannot arm the dead-man timer"
 else
   setsid sh "$undo" "$token" after "$seconds" </dev/null >/dev/null 2>&1 &
 fi
-while [ ! -s "$state/timer.$token" ]; do
-  before_deadline || abandon "the dead-man timer did not start"
-done
-ticks=0
+await 20 test -L "$state/timer.$token" || abandon "the dead-man timer did not start"
+journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"
 
 undo_now() {
   journal "activate $token: $1"
+  # An undo that the timer began waits until this script touches nothing any more.
+  rm -f "$state/working.$token"
   sh "$undo" "$token" now "$1"
   exit $?
 }
 
 if [ -n "$enable" ]; then
   # shellcheck disable=SC2086 # a list of module names
-  enable_modules $enable >"$state/reload.log" 2>&1 || undo_now "cannot enable $enable"
+  noting enable_modules $enable || undo_now "cannot enable $enable: $(noted)"
 fi
 # First the link, then the include file: it names the link, which must never dangle.
-swap_link "$root/next.$token" "$root/current" || undo_now "cannot switch $root/current"
-install_include "$root/current" || undo_now "cannot write below $vhost_dir"
-durable "$root"
+rename "$root/next.$token" "$root/current" || undo_now "cannot switch $root/current"
+install_include "$release" "$prepared" || undo_now "cannot write below $vhost_dir"
+durable "$root" "$vhost_dir" || undo_now "cannot write to the disk"
 journal "activate $token: switched"
 
-reload_and_wait || undo_now "Apache did not come back from the reload $(tail -n 1 "$state/reload.log")"
+reload_and_wait || undo_now "Apache did not come back from the reload: $(noted)"
+[ -e "$state/pending.$token" ] || undo_now "the dead-man timer was quicker"
 journal "activate $token: new generation"

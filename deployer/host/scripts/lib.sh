@@ -2,11 +2,15 @@
 #
 # Before this text comes a preamble made from the host's layout: the variables root, state, vhost_dir,
 # pid_file, private_dirs, copied_dirs, modules_available, modules_enabled, and the functions
-# exec_httpd, reload_apache, start_apache, enable_modules, disable_modules.
+# exec_httpd, reload_apache, start_apache, enable_modules.
+#
+# What must work on a full disk, an undo above all, only renames, removes and links. Redirections
+# never stand on `:` or another special builtin: one that fails would end the whole script.
 
 set -u
 umask 077
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+cd /
 
 # Reads by the controller end here; a vanished controller must not end a switch half-way.
 trap '' HUP PIPE
@@ -16,169 +20,235 @@ fail() {
   exit 1
 }
 
+# What the controller reads, on a line of its own: a login shell may have left half a one.
+answer() {
+  printf '\n%s\n' "$*"
+}
+
 # exec_httpd becomes the server, with the environment that its distribution gives it.
 httpd() {
   (exec_httpd "$@")
 }
 
 journal() {
-  printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$state/journal" 2>/dev/null || :
+  printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" 2>/dev/null >>"$state/journal" || true
 }
 
-# Make sure that what was written survives a power cut. Old coreutils and some busyboxes
-# know only the sync of everything.
+# Run one of the host's own commands as its administrator would: a server that is started here must
+# not inherit our umask. What it says is kept for an error message; on a full disk it is lost.
+noting() {
+  notes=$state/reload.log
+  true 2>/dev/null >"$notes" || notes=/dev/null
+  (umask 022 && "$@") </dev/null >"$notes" 2>&1
+}
+
+noted() {
+  grep -v -e '^Action' -e 'log may have more' "$state/reload.log" 2>/dev/null | tail -n 5
+}
+
+# Make sure that what was written survives a power cut. An old sync ignores its arguments and
+# syncs everything; one that fails has met a broken disk.
 durable() {
-  sync "$@" 2>/dev/null || sync
+  sync "$@"
 }
 
-# rename(2) over a link. Without -T, mv would move into the directory that the link names.
-swap_link() {
-  mv -T "$1" "$2" 2>/dev/null || mv -h "$1" "$2"
+# rename(2) onto whatever has that name. Without -T, mv would move into what a link names.
+rename() {
+  mv -T "$1" "$2"
 }
 
 live_release() {
-  if [ -L "$root/current" ]; then
-    basename "$(readlink "$root/current")"
+  live=$(readlink "$root/current") && printf '%s\n' "${live##*/}"
+}
+
+# Nap until a command succeeds, for so many seconds. Evidence, not time; and counted in naps,
+# because a clock may jump.
+await() {
+  naps=$(($1 * 20))
+  shift
+  until "$@"; do
+    [ "$naps" -gt 0 ] || return 1
+    naps=$((naps - 1))
+    sleep 0.05 2>/dev/null || { naps=$((naps - 19)) && sleep 1; }
+  done
+}
+
+# A dead process is a zombie until its parent looks, and kill -0 takes it for alive.
+running() {
+  command=
+  [ "${1:-0}" -gt 0 ] 2>/dev/null && kill -0 "$1" 2>/dev/null || return 1
+  if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
+    command=${stat#*(}
+    command=${command%)*}
+    case ${stat##*) } in [ZX]*) return 1 ;; esac
   fi
 }
 
-apache_pid() {
-  if [ -s "$pid_file" ]; then
-    pid=$(cat "$pid_file")
-    # A stale pid file may name somebody else's process: only a server that reads our
-    # configuration's pid file counts, and that one is never a kernel thread or a shell.
-    if kill -0 "$pid" 2>/dev/null && is_apache "$pid"; then
-      echo "$pid"
-    fi
-  fi
+# Say whether a script of ours still runs, rather than something else that got its pid.
+script_runs() {
+  pid=$(readlink "$1") && running "$pid" && case $command in '' | *sh | busybox) ;; *) false ;; esac
 }
 
-is_apache() {
-  if [ -r "/proc/$1/cmdline" ]; then
-    case $(tr '\0' ' ' <"/proc/$1/cmdline") in
-      *apache2* | *httpd*) return 0 ;;
-      *) return 1 ;;
-    esac
+# Set `apache` to the server's pid, or to nothing. A stale pid file may name anybody.
+find_apache() {
+  apache=
+  { read -r apache <"$pid_file"; } 2>/dev/null
+  if running "$apache"; then
+    case $command in '' | *apache* | *httpd*) return 0 ;; esac
   fi
-  return 0
-}
-
-pause() {
-  sleep 0.05 2>/dev/null || sleep 1
-}
-
-# One tick of a wait; false when the deadline (in seconds of this shell's waiting) is over.
-# shellcheck disable=SC2120 # the argument is optional
-before_deadline() {
-  ticks=$((${ticks:-0} + 1))
-  if [ "$ticks" -gt "$((${deadline:-20} * 20))" ]; then
-    ticks=0
-    return 1
-  fi
-  pause
+  apache=
+  return 1
 }
 
 # httpd writes its pid file anew at the start of each generation, after mod_ssl and all other
 # modules have accepted the new configuration (ap_log_pid in the MPM's run hook). Newer
 # versions rename a new file into place, older ones rewrite it: look at inode and time.
-mark_generation() {
-  generation=$(ls -i "$pid_file" 2>/dev/null || :)
-  : >"$state/generation.$$"
-}
-
 new_generation() {
   [ -s "$pid_file" ] || return 1
-  [ "$(ls -i "$pid_file")" != "$generation" ] ||
-    [ -n "$(find "$pid_file" -newer "$state/generation.$$" 2>/dev/null)" ]
+  [ "$(ls -i "$pid_file" 2>/dev/null)" != "$generation" ] ||
+    [ -n "$(find "$pid_file" -newer "$state/generation" 2>/dev/null)" ]
+}
+
+reloaded_or_dead() {
+  new_generation || ! running "$parent"
 }
 
 # Wait for positive evidence; exit codes of a reload prove nothing.
-await_generation() {
-  parent=$1
-  verdict=1
-  while before_deadline; do
-    if new_generation && [ -n "$(apache_pid)" ]; then
-      verdict=0
-      break
-    fi
-    if [ -n "$parent" ] && ! kill -0 "$parent" 2>/dev/null; then
-      break
-    fi
-  done
-  ticks=0
-  rm -f "$state/generation.$$"
-  return $verdict
-}
-
 reload_and_wait() {
-  parent=$(apache_pid)
-  [ -n "$parent" ] || return 1
-  mark_generation
-  reload_apache >"$state/reload.log" 2>&1 || {
-    rm -f "$state/generation.$$"
-    return 1
-  }
-  await_generation "$parent"
+  find_apache || return 1
+  parent=$apache
+  generation=$(ls -i "$pid_file" 2>/dev/null)
+  true 2>/dev/null >"$state/generation"
+  noting reload_apache && await 20 reloaded_or_dead && new_generation && find_apache
 }
 
 start_and_wait() {
-  # A parent that died in a reload leaves its pid file behind.
-  rm -f "$pid_file"
-  mark_generation
-  start_apache >"$state/reload.log" 2>&1 || :
-  await_generation ""
+  # More than once: the last workers of a dead server may hold its ports a moment longer.
+  for _ in 1 2 3; do
+    # A parent that died in a reload leaves its pid file behind.
+    rm -f "$pid_file"
+    noting start_apache && await 10 find_apache && return 0
+    sleep 1
+  done
+  return 1
 }
 
-digest_of() {
-  sha256sum "$1" | cut -d' ' -f1
-}
-
-# mods-enabled holds a link per enabled module; elsewhere modules are the administrator's.
+# mods-enabled holds a link per enabled module; elsewhere modules are the administrator's. With
+# their dependencies, which Debian's a2enmod enables as well, so that an undo knows what to undo.
 missing_modules() {
-  if [ -n "$modules_enabled" ]; then
-    for module; do
-      [ -e "$modules_enabled/$module.load" ] || printf '%s ' "$module"
-    done
-  fi
-}
-
-# The lease: one controller at a time. mkdir is atomic everywhere.
-take_lease() {
-  mkdir -p "$state" || fail "cannot create $state"
-  if ! mkdir "$state/lease" 2>/dev/null; then
-    expires=$(cat "$state/lease/expires" 2>/dev/null || echo 0)
-    if [ "$(date +%s)" -le "$expires" ] || [ -n "$(ls -d "$state"/pending.* 2>/dev/null)" ]; then
-      printf 'held by %s\n' "$(cat "$state/lease/holder" 2>/dev/null)" >&2
-      exit 75
-    fi
-    # Expired, with nothing in flight. Only one of several claimants wins this rename.
-    mv "$state/lease" "$state/lease.expired.$$" 2>/dev/null || exit 75
-    rm -rf "$state/lease.expired.$$"
-    mkdir "$state/lease" 2>/dev/null || exit 75
-  fi
-  printf '%s\n' "$1" >"$state/lease/holder"
-  printf '%s\n' "$2" >"$state/lease/token"
-  echo $(($(date +%s) + $3)) >"$state/lease/expires"
-}
-
-release_lease() {
-  if [ "$(cat "$state/lease/token" 2>/dev/null)" = "$1" ]; then
-    rm -rf "$state/lease"
-  fi
+  [ -n "$modules_enabled" ] || return 0
+  for module; do
+    [ ! -e "$modules_enabled/$module.load" ] || continue
+    printf '%s ' "$module"
+    # shellcheck disable=SC2046 # a list of module names
+    missing_modules $(sed -n 's/^# Depends: *//p' "$modules_available/$module.load" 2>/dev/null)
+  done
 }
 
 # Our one file among the administrator's: 000-deployer.conf when the release owns the default
 # virtual hosts of its addresses, zzz-deployer.conf when it leaves them to others.
+includes="000-deployer.conf zzz-deployer.conf"
+
+# Put the prepared include file in place of whichever there is.
 install_include() {
   wanted_name=$(sed -n 's/^include //p' "$1/MANIFEST")
-  cp "$1/include.conf" "$vhost_dir/.deployer.new" &&
-    chmod 644 "$vhost_dir/.deployer.new" &&
-    mv "$vhost_dir/.deployer.new" "$vhost_dir/$wanted_name" || return 1
-  for other in 000-deployer.conf zzz-deployer.conf; do
+  rename "$2" "$vhost_dir/$wanted_name" || return 1
+  for other in $includes; do
     [ "$other" = "$wanted_name" ] || rm -f "$vhost_dir/$other"
   done
 }
 
-remove_include() {
-  rm -f "$vhost_dir/000-deployer.conf" "$vhost_dir/zzz-deployer.conf"
+# The lease: one controller at a time. Whoever takes it makes a link with the next number, and the
+# highest number counts: a link has its text from its first moment and needs no disk space. No
+# number comes twice, so a claimant that slept between looking and linking finds a higher one.
+# Releasing it renames it to free.NUMBER. It is worth nothing once nothing is in flight.
+read_lease() {
+  number=0
+  lease=
+  for link in "$state"/free.* "$state"/lease.*; do
+    [ -L "$link" ] && [ "${link##*.}" -ge "$number" ] 2>/dev/null || continue
+    number=${link##*.}
+    case $link in
+      */lease.*) lease=$(readlink "$link") ;;
+      *) lease= ;;
+    esac
+  done
+}
+
+# In this order: a switch is worked on before it is pending, and pending before it is undone.
+in_flight() {
+  script_runs "$state/working.${lease%% *}" && return 0
+  for plan in "$state"/pending.* "$state"/undoing.*; do
+    [ ! -e "$plan" ] || return 0
+  done
+  return 1
+}
+
+# take_lease TOKEN HOLDER. The caller's own working.TOKEN exists already.
+take_lease() {
+  while :; do
+    read_lease
+    if in_flight; then
+      printf 'held by %s\n' "${lease#* }" >&2
+      exit 75
+    fi
+    mine=$((number + 1))
+    if ln -s "$1 $2" "$state/lease.$mine" 2>/dev/null; then
+      read_lease
+      [ "$number" = "$mine" ] && [ ! -L "$state/free.$mine" ] && break
+      rm -f "$state/lease.$mine"
+    elif [ ! -L "$state/lease.$mine" ]; then
+      fail "cannot write below $state"
+    fi
+  done
+  for link in "$state"/free.* "$state"/lease.*; do
+    [ "${link##*.}" = "$mine" ] || rm -f "$link"
+  done
+}
+
+release_lease() {
+  read_lease
+  case $lease in "$token "*) mv "$state/lease.$number" "$state/free.$((number + 1))" ;; esac
+}
+
+# Forget an activation: its timer, if it is not what we are, and every file that it prepared.
+forget() {
+  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
+    [ "${1:-}" = timer ] || systemctl stop "deployer-undo-$token" 2>/dev/null
+  elif timer=$(readlink "$state/timer.$token") && [ "$timer" != "$$" ] &&
+    grep -qF "undo.$token" "/proc/$timer/cmdline" 2>/dev/null; then
+    # setsid made it the leader of a process group, its sleep included.
+    kill -- "-$timer" 2>/dev/null
+  fi
+  rm -f "$state/timer.$token" "$state/undo.$token" "$state/undoer.$token" "$state/last.$token" \
+    "$root/next.$token" "$root/restore.$token" "$vhost_dir"/.deployer.*."$token"
+}
+
+# remember OUTCOME WHY. The file was made large enough before the switch, and is written over in
+# place: that needs no free disk space.
+remember() {
+  printf '%s\n' "$1 $token $new ${old:-none} $(date +%s) $2" 2>/dev/null 1<>"$state/last.$token"
+  rename "$state/last.$token" "$state/last"
+}
+
+# plan_of FILE: what an activation wrote down before it began.
+plan_of() {
+  old=$(sed -n 's/^old=//p' "$1")
+  new=$(sed -n 's/^new=//p' "$1")
+}
+
+# End as the undo of this activation has ended, if there was one.
+# The fields of the line: outcome, token, new, old, time, and then the reason in words.
+verdict() {
+  outcome=
+  whose=
+  reason=
+  { read -r outcome whose _ _ _ reason <"$state/last"; } 2>/dev/null
+  case "$outcome $whose" in
+    "rolled_back $token" | "needs_hands $token") echo "$reason" >&2 ;;
+  esac
+  case "$outcome $whose" in
+    "rolled_back $token") exit 10 ;;
+    "needs_hands $token") exit 11 ;;
+  esac
 }

@@ -1,6 +1,6 @@
 # rehearse NAME "MODULES" "PORTS": start the real Apache on the would-be configuration, unseen.
 #
-# In private network and mount namespaces the complete configuration of this host, with our
+# In private network, mount and pid namespaces the complete configuration of this host, with our
 # include file, our modules and the new release in place, is started as it will be. Nobody can
 # connect to it; its pid file, sockets and logs are its own. `httpd -t` alone would accept a key
 # that does not match its certificate, and the reload would then kill the server.
@@ -9,7 +9,8 @@
 # loopback ports. It proves our files, but not how they get on with other people's.
 #
 # Exit: 0 rehearsed, 20 broken before this run, 21 a module is missing, 22 syntax,
-# 23 did not start, 24 would take the default virtual host of an address from somebody else.
+# 23 did not start, 24 would take the default virtual host of an address from somebody else,
+# 25 cannot listen on an address or port.
 
 name=$1
 modules=$2
@@ -17,20 +18,58 @@ ports=$3
 release=$root/releases/$name
 [ -d "$release" ] || fail "there is no release $name on this host"
 
-# /proc/net lists the listening sockets of this network namespace (state 0A), ports in hex.
-listening() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-    awk -v port="$(printf ':%04X' "$1")" '
-      $4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }'
+# The two things that an empty network hides: a port that another program listens on, and an
+# address that this host lacks. Either would end the real server at its reload. /proc/net
+# lists listening sockets (state 0A) with address and port in hex, and IPv4 bytes reversed.
+cannot_listen() {
+  listens=$(sed -n 's/^[[:space:]]*Listen[[:space:]][[:space:]]*\([^[:space:]]*\).*/\1/p' "$release"/sites/*.conf)
+  find_apache && [ -n "$listens" ] && [ -r /proc/net/tcp ] || return 0
+  # shellcheck disable=SC2012 # names of descriptors are numbers
+  ours=$(ls -l "/proc/$apache/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p')
+  local_addresses=$(awk '$1 == "|--" { a = $2 } $2 == "host" && $3 == "LOCAL" { print a }' /proc/net/fib_trie 2>/dev/null)
+  nonlocal=$(cat /proc/sys/net/ipv4/ip_nonlocal_bind 2>/dev/null)
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v listens="$listens" -v ours="$ours" \
+    -v addresses="$local_addresses" -v nonlocal="$nonlocal" '
+    function words(text, set, i, n, list) {
+      n = split(text, list)
+      for (i = 1; i <= n; i++) set[list[i]] = 1
+    }
+    BEGIN {
+      words(ours, own)
+      words(addresses, here)
+      count = split(listens, wanted)
+      for (i = 1; i <= count; i++) {
+        port[i] = hex[i] = wanted[i]
+        sub(/.*:/, "", port[i])
+        port[i] = sprintf("%04X", port[i])
+        if (!sub(/:[0-9]+$/, "", hex[i]) || hex[i] == "0.0.0.0") hex[i] = "*"
+        if (hex[i] !~ /^[0-9.]+$/) continue
+        if (!(hex[i] in here) && hex[i] !~ /^127\./ && nonlocal == 0 && addresses != "")
+          print "this host has no address " hex[i]
+        split(hex[i], byte, ".")
+        hex[i] = sprintf("%02X%02X%02X%02X", byte[4], byte[3], byte[2], byte[1])
+      }
+    }
+    $4 == "0A" && !($10 in own) {
+      address = listener = $2
+      sub(/:.*/, "", address)
+      sub(/.*:/, "", listener)
+      for (i = 1; i <= count; i++) {
+        same = substr(address, length(address) - 7) == hex[i]
+        if (port[i] == listener && (hex[i] == "*" || address ~ /^0+$/ || same))
+          print "another program listens on " wanted[i]
+      }
+    }' | sort -u
 }
 
+# The first of these ports on which nothing listens in this network.
 silent_port() {
-  for port; do
-    listening "$port" || {
-      echo "$port"
-      return
-    }
-  done
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$1" '
+    $4 == "0A" { sub(/.*:/, "", $2); open[$2] = 1 }
+    END {
+      count = split(ports, port)
+      for (i = 1; i <= count; i++) if (!(sprintf("%04X", port[i]) in open)) { print port[i]; exit }
+    }'
 }
 
 # What Apache said, wherever this configuration sends errors, without the harmless.
@@ -44,25 +83,29 @@ complaint() {
     awk 'NF && !seen[$0]++' | tail -n 6
 }
 
-# Start a server with these arguments and wait for its pid file and for the ports that we want.
+started_or_ended() {
+  [ -s "$scratch/httpd.pid" ] || ! running "$server"
+}
+
+# Start a server with these arguments: it writes its pid file when it listens and mod_ssl is content.
 try_start() {
-  exec_httpd "$@" -D FOREGROUND -E "$scratch/startup.log" >"$scratch/output.log" 2>&1 &
+  (umask 022 && exec_httpd "$@" -c "PidFile $scratch/httpd.pid" -D FOREGROUND \
+    -E "$scratch/startup.log" >"$scratch/output.log" 2>&1) &
   server=$!
+  await 40 started_or_ended
   silent=
-  while before_deadline; do
-    kill -0 "$server" 2>/dev/null || break
-    # shellcheck disable=SC2086 # a list of port numbers
-    silent=$(silent_port $wanted)
-    if [ -s "$started" ] && [ -z "$silent" ]; then
-      silent=none
-      break
-    fi
-  done
-  ticks=0
-  if [ -s "$started" ]; then kill "$(cat "$started")" 2>/dev/null; fi
+  [ ! -s "$scratch/httpd.pid" ] || silent=$(silent_port "$wanted")
+  [ -s "$scratch/httpd.pid" ] && [ -z "$silent" ] && running "$server"
+  good=$?
   kill "$server" 2>/dev/null
   wait "$server" 2>/dev/null
-  [ "$silent" = none ]
+  return $good
+}
+
+did_not_start() {
+  [ -z "$silent" ] || echo "nothing listens on port $silent" >&2
+  complaint >&2
+  exit 23
 }
 
 # Print "address file" for the default virtual host of each address.
@@ -73,50 +116,68 @@ default_vhosts() {
     awk 'NF == 1 && !/^ / { address = $1; next } /^ / { print address, $1; next } { print }'
 }
 
+# What somebody else answers today, and a virtual host of ours would: for the same address, or for
+# one that was among all addresses until now.
 taken_over() {
-  default_vhosts "$scratch/before" | while read -r address file; do
-    case $file in "$root"/*) continue ;; esac
-    default_vhosts "$scratch/after" | while read -r there by; do
-      [ "$there" = "$address" ] || continue
-      case $by in "$root"/*) echo "$address is answered by $file today" ;; esac
-    done
-  done
+  default_vhosts "$scratch/before" >"$scratch/defaults"
+  default_vhosts "$scratch/after" | awk -v root="$root/" '
+    NR == FNR { was[$1] = $2; next }
+    index($2, root) == 1 {
+      address = wildcard = $1
+      sub(/.*:/, "*:", wildcard)
+      if (!(address in was)) address = wildcard
+      if ((address in was) && index(was[address], root) != 1)
+        print $1 " is answered by " was[address] " today"
+    }' "$scratch/defaults" -
+}
+
+# Cover a directory with an empty one of the same structure: other sites may log to a directory
+# below, or keep a socket there that its owner must be able to make.
+cover_empty() {
+  find ".$1" -type d -exec tar -cf "$scratch/tree" --no-recursion {} + &&
+    mount -t tmpfs -o mode=755 tmpfs "$1" && tar -xpf "$scratch/tree"
+}
+
+cover_copy() {
+  mkdir "$scratch/copy" && cp -a "$1/." "$scratch/copy/" &&
+    mount -t tmpfs -o mode=755 tmpfs "$1" && cp -a "$scratch/copy/." "$1/" && rm -rf "$scratch/copy"
 }
 
 whole() {
   scratch=$state/rehearsal
-  mkdir -p "$scratch" && mount -t tmpfs -o mode=700 tmpfs "$scratch" || exit 96
+  # The pids of this namespace, lest /proc describes somebody else's processes.
+  mkdir -p "$scratch" && mount -t tmpfs -o mode=700 tmpfs "$scratch" && mount -t proc proc /proc ||
+    exit 96
   ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null
   # This network has no addresses of its own, but `Listen 192.0.2.1:443` must succeed here.
   for version in ipv4 ipv6; do
     { echo 1 >/proc/sys/net/$version/ip_nonlocal_bind; } 2>/dev/null
   done
   for directory in $private_dirs; do
-    [ -d "$directory" ] || continue
-    tree=$(find "$directory" -type d)
-    mount -t tmpfs -o mode=755 tmpfs "$directory" || exit 96
-    # Other sites may log to directories below; these must exist.
-    for branch in $tree; do mkdir -p "$branch"; done
+    [ ! -d "$directory" ] || cover_empty "$directory" || exit 96
   done
-  for directory in $copied_dirs; do
-    [ -d "$directory" ] || continue
-    cp -a "$directory" "$scratch/copy" && mount -t tmpfs -o mode=755 tmpfs "$directory" || exit 96
-    cp -a "$scratch/copy/." "$directory/"
-    rm -rf "$scratch/copy"
+  # Whatever the layout forgot to name: nothing below writes to the real ones.
+  for directory in $copied_dirs "$vhost_dir" $modules_enabled; do
+    [ ! -d "$directory" ] || cover_copy "$directory" || exit 96
   done
 
-  httpd -t -D DUMP_VHOSTS >"$scratch/before" 2>"$scratch/output.log" || {
-    complaint >&2
-    exit 20
-  }
+  # Broken already? Then so is this, unless what is broken is ours and mended by this release.
+  httpd -t -D DUMP_VHOSTS >"$scratch/before" 2>"$scratch/output.log"
+  was=$?
+  complaint >"$scratch/broken"
   # shellcheck disable=SC2046,SC2086 # a list of module names
   set -- $(missing_modules $modules)
-  if [ "$#" -gt 0 ] && ! enable_modules "$@" >"$scratch/output.log" 2>&1; then
+  if [ "$#" -gt 0 ] && ! (umask 022 && enable_modules "$@") >"$scratch/output.log" 2>&1; then
     cat "$scratch/output.log" >&2
     exit 21
   fi
-  install_include "$release" || fail "cannot write below $vhost_dir"
+  cp "$release/include.conf" "$vhost_dir/.deployer.new" && install_include "$release" "$vhost_dir/.deployer.new" ||
+    fail "cannot write below $vhost_dir"
   httpd -t -D DUMP_VHOSTS -C "Define DEPLOYER_RELEASE $release" >"$scratch/after" 2>"$scratch/output.log" || {
+    if [ "$was" != 0 ]; then
+      cat "$scratch/broken" >&2
+      exit 20
+    fi
     complaint >&2
     exit 22
   }
@@ -125,14 +186,9 @@ whole() {
     printf '%s\n' "$taken" >&2
     exit 24
   fi
-  started=$pid_file
   wanted=$ports
-  if ! try_start -C "Define DEPLOYER_RELEASE $release"; then
-    [ -z "$silent" ] || echo "nothing listens on port $silent" >&2
-    complaint >&2
-    exit 23
-  fi
-  echo "rehearsed whole"
+  try_start -C "Define DEPLOYER_RELEASE $release" || did_not_start
+  answer rehearsed whole
 }
 
 # The configuration's own LoadModule lines, and the files of the modules to be enabled.
@@ -147,15 +203,23 @@ shadow_modules() {
 }
 
 shadow() {
+  # Left behind by a rehearsal that was killed.
+  for left in "$state"/shadow.*; do
+    running "${left##*.}" && continue
+    { read -r server <"$left/httpd.pid"; } 2>/dev/null && kill "$server" 2>/dev/null
+    rm -rf "$left"
+  done
   scratch=$state/shadow.$$
+  private_dirs=$scratch
   mkdir -p "$scratch/sites" || fail "cannot write below $state"
   trap 'rm -rf "$scratch"' EXIT
-  httpd -t -D DUMP_RUN_CFG >"$scratch/before" 2>"$scratch/output.log" || {
+  # With the new release, in case that the one it replaces is what is broken.
+  httpd -t -D DUMP_RUN_CFG -C "Define DEPLOYER_RELEASE $release" >"$scratch/before" 2>/dev/null ||
+    httpd -t -D DUMP_RUN_CFG >"$scratch/before" 2>"$scratch/output.log" || {
     complaint >&2
     exit 20
   }
   shadow_modules >"$scratch/modules.conf" || exit 21
-  started=$scratch/httpd.pid
   first=$((20000 + $$ % 9000))
   for attempt in 1 2 3 4 5; do
     wanted=
@@ -168,11 +232,16 @@ shadow() {
       cat "$scratch/modules.conf"
       echo "ServerName shadow.invalid"
       echo "DefaultRuntimeDir $scratch"
-      echo "PidFile $started"
       echo "ErrorLog $scratch/error.log"
+      # The module is loaded, and its default file is wherever this httpd was built to look.
+      echo "<IfModule mime_module>"
+      echo "TypesConfig /dev/null"
+      echo "</IfModule>"
+      # The real logs belong to the real server, and so do its ports.
+      sed -i -e '/^[[:space:]]*\(Listen\|CustomLog\|TransferLog\|ErrorLog\)[[:space:]]/d' "$scratch"/sites/*.conf
       port=$first
       for real in $ports; do
-        sed -i -e "s/^<VirtualHost .*:$real>/<VirtualHost 127.0.0.1:$port>/" -e '/^Listen /d' "$scratch"/sites/*.conf
+        sed -i -e "s/^<VirtualHost .*:$real>/<VirtualHost 127.0.0.1:$port>/" "$scratch"/sites/*.conf
         echo "Listen 127.0.0.1:$port"
         wanted="$wanted $port"
         port=$((port + 1))
@@ -183,19 +252,21 @@ shadow() {
     try_start -f "$scratch/httpd.conf" && break
     # Somebody else's port: look further up. Anything else is the release's fault.
     if [ "$attempt" = 5 ] || ! grep -q AH00072 "$scratch/startup.log" "$scratch/output.log"; then
-      [ -z "$silent" ] || echo "nothing listens on port $silent" >&2
-      private_dirs=$scratch
-      complaint >&2
-      exit 23
+      did_not_start
     fi
     first=$((first + 1000))
   done
-  echo "rehearsed shadow"
+  answer rehearsed shadow
 }
 
 if [ "${4:-}" = inside ]; then
   whole
   exit 0
+fi
+taken=$(cannot_listen)
+if [ -n "$taken" ]; then
+  printf '%s\n' "$taken" >&2
+  exit 25
 fi
 # A pid namespace too: whatever a site's configuration starts ends with the rehearsal.
 if unshare -n -m -p -f --propagation private true 2>/dev/null; then

@@ -5,75 +5,109 @@
 # name, so a directory with a plain name is always complete.
 
 id=$1
-mkdir -p "$root/releases" "$state" || fail "cannot write below $root and $state"
-chmod 755 "$root" "$root/releases"
-staging=$root/releases/.staging.$$
+releases=$root/releases
+staging=$releases/.staging.$$
 
 abandon() {
+  cd /
   rm -rf "$staging"
   fail "$*"
 }
 
-# True when a directory holds exactly what its manifest says.
+room() {
+  echo "$(df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4 }') KiB free on the disk of $root"
+}
+
+# True when a directory holds exactly the files of its manifest, with their content and modes.
 intact() {
   (
-    cd "$1" 2>/dev/null || exit 1
-    [ "$(sha256sum MANIFEST | cut -c1-20)" = "$id" ] || exit 1
-    sed -n 's/^file [0-7]* \([0-9a-f]*\) /\1  /p' MANIFEST | sha256sum -c - >/dev/null 2>&1
+    cd "$1" 2>/dev/null && [ "$(sha256sum MANIFEST 2>/dev/null | cut -c1-20)" = "$id" ] || exit 1
+    sed -n 's/^file [0-7]* \([0-9a-f]*\) /\1  /p' MANIFEST | sha256sum -c - >/dev/null 2>&1 || exit 1
+    # And nothing else: Apache would serve what somebody else put into sites/, too.
+    [ "$(listed | sort)" = "$(present | sort)" ]
   )
 }
 
+listed() {
+  sed -n -e 's/^file 0644 [0-9a-f]* /-rw-r--r-- /p' -e 's/^file 0600 [0-9a-f]* /-rw------- /p' MANIFEST
+}
+
+present() {
+  find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + |
+    awk '{ print substr($1, 1, 10), substr($NF, 3) }'
+}
+
+# True for the live release, and for the one that an undo would bring back.
+in_use() {
+  for link in "$root/current" "$root"/restore.*; do
+    case $(readlink "$link") in "releases/$1" | *"/releases/$1") return 0 ;; esac
+  done
+  return 1
+}
+
+staged() {
+  # Newest again, when old releases are removed.
+  touch "$releases/$1"
+  answer staged "$1"
+  exit 0
+}
+
+mkdir -p "$releases" "$state" || fail "cannot write below $root and $state ($(room))"
+chmod 755 "$root" "$releases"
+
 # Left behind by a stage that was killed.
-rm -rf "$root"/releases/.staging.*
+for left in "$releases"/.staging.*; do
+  running "${left##*.}" || rm -rf "$left"
+done
 
 name=$id
 copy=1
-while [ -d "$root/releases/$name" ]; do
-  if intact "$root/releases/$name"; then
+until [ ! -e "$releases/$name" ] && ! in_use "$name"; do
+  if intact "$releases/$name"; then
     cat >/dev/null
-    echo "staged $name"
-    exit 0
+    staged "$name"
   fi
-  # Damaged. If it is the live one it must not change under Apache: build a second copy.
-  if [ "$name" != "$(live_release)" ]; then
-    rm -rf "${root:?}/releases/$name"
-    break
+  # Damaged, or gone. What Apache reads must not change under it: build a second copy.
+  if in_use "$name"; then
+    copy=$((copy + 1))
+    name=$id.$copy
+  else
+    rm -rf "${releases:?}/$name"
   fi
-  copy=$((copy + 1))
-  name=$id.$copy
 done
 
-mkdir "$staging" || fail "cannot create $staging: $(df -Pk "$root" | awk 'NR==2 {print $4}') KiB free"
-tar -xf - -C "$staging" 2>"$state/stage.log" || {
-  free=$(df -Pk "$root" | awk 'NR==2 {print $4}')
-  abandon "cannot unpack the release ($free KiB free on the disk of $root): $(tail -n 2 "$state/stage.log")"
-}
+mkdir "$staging" || fail "cannot create $staging ($(room))"
+said=$(tar -xf - -C "$staging" 2>&1) ||
+  abandon "cannot unpack the release: $(printf '%s\n' "$said" | tail -n 2) ($(room))"
 
 cd "$staging" || abandon "the staging directory vanished"
 while read -r kind mode digest path; do
   [ "$kind" = file ] || continue
   if [ ! -e "$path" ]; then
-    mkdir -p "$(dirname "$path")" || abandon "cannot create the directory of $path"
-    for kept in "$root"/releases/*/"$path"; do
-      if [ -e "$kept" ] && [ "$(digest_of "$kept")" = "$digest" ]; then
+    mkdir -p "$(dirname "$path")" || abandon "cannot create the directory of $path ($(room))"
+    for kept in "$releases"/*/"$path"; do
+      if [ -f "$kept" ] && [ "$(sha256sum "$kept" | cut -d' ' -f1)" = "$digest" ]; then
         # A copy, not a link: a file edited by hand must not change in two releases at once.
-        cp "$kept" "$path" || abandon "cannot copy $path from $kept"
+        cp "$kept" "$path" || abandon "cannot copy $path from $kept ($(room))"
         break
       fi
     done
     [ -e "$path" ] || abandon "neither sent nor on this host: $path"
   fi
   # Never a moment in which a key is readable by others: the umask made it 0600 already.
-  chmod "$mode" "$path"
+  chmod "$mode" "$path" || abandon "cannot set the mode of $path"
 done <MANIFEST
 intact "$staging" || abandon "what arrived is not what was sent: digests differ"
 
 find . -type d -exec chmod 755 {} +
 chmod 644 MANIFEST
-# shellcheck disable=SC2046 # our own paths hold no spaces
-durable $(find . -type f)
+find . -exec sync {} + || abandon "cannot write to the disk ($(room))"
 cd /
-mv "$staging" "$root/releases/$name" || abandon "cannot name the release $name"
-durable "$root/releases"
+rename "$staging" "$releases/$name" || {
+  # Unless somebody else has staged the same at the same time.
+  intact "$releases/$name" || abandon "cannot name the release $name"
+  rm -rf "$staging"
+}
+durable "$releases" || fail "cannot write to the disk ($(room))"
 journal "staged $name"
-echo "staged $name"
+staged "$name"

@@ -3,73 +3,94 @@
 # This text lies on the host before anything is switched, and needs nothing from the controller,
 # no free disk space, and no configuration that passes a test. It is started three ways: by the
 # dead-man timer, by activate when the reload fails, and by the controller when a probe fails.
-# Whoever renames the pending file first decides; a confirm that comes later is refused.
+# Whoever renames the pending file first decides; a confirm that comes later is refused. Every
+# step can be taken twice, for an undo may be killed as well.
 #
 # Exit: 0 nothing to undo, 10 rolled back, 11 neither the old nor the new release serves.
 
 token=$1
 case $2 in
   after)
-    echo "$$" >"$state/timer.$token"
+    ln -s "$$" "$state/timer.$token"
     # nanosleep counts monotonic time: a clock that jumps changes nothing.
     sleep "$3"
     why="no confirmation within $3 s"
     ;;
-  now) why=$3 ;;
+  now) why=$(printf '%s' "$3" | tr '\n' ' ') ;;
 esac
 
-verdict_of_others() {
-  case $(cat "$state/last" 2>/dev/null) in
-    "rolled_back $token "*) exit 10 ;;
-    "needs_hands $token "*) exit 11 ;;
-  esac
-  exit 0
+plan=$state/undoing.$token
+
+nothing_to_undo() {
+  [ ! -e "$state/pending.$token" ] && [ ! -e "$plan" ]
 }
 
-plan=$state/undoing.$token
-if ! mv "$state/pending.$token" "$plan" 2>/dev/null; then
-  deadline=60
-  while [ -e "$plan" ] && kill -0 "$(cat "$state/undoer.$token" 2>/dev/null)" 2>/dev/null; do
-    before_deadline || break
-  done
-  # Whoever was at it may have been killed; every step below can be taken twice.
-  [ -e "$plan" ] || verdict_of_others
+undoer_is_gone() {
+  ! script_runs "$state/undoer.$token"
+}
+
+switch_is_over() {
+  ! script_runs "$state/working.$token"
+}
+
+# One undoer at a time. The next one takes over when this one was killed.
+until ln -s "$$" "$state/undoer.$token" 2>/dev/null || [ ! -L "$state/undoer.$token" ]; do
+  await 60 undoer_is_gone
+  ! nothing_to_undo || break
+  rm -f "$state/undoer.$token"
+done
+mv "$state/pending.$token" "$plan" 2>/dev/null
+if nothing_to_undo; then
+  forget "$2"
+  release_lease
+  verdict
+  exit 0
 fi
-echo "$$" >"$state/undoer.$token"
-old=$(sed -n 's/^old=//p' "$plan")
-new=$(sed -n 's/^new=//p' "$plan")
-enabled=$(sed -n 's/^modules=//p' "$plan")
+plan_of "$plan"
 journal "undo $token: $why"
 
-if [ -n "$old" ]; then
-  # The link was made before the switch; a rename needs no space.
-  [ ! -L "$root/restore.$token" ] || swap_link "$root/restore.$token" "$root/current"
-  install_include "$root/releases/$old" || journal "undo $token: cannot restore the include file"
-else
-  remove_include
-  rm -f "$root/current"
-fi
-rm -f "$root/restore.$token" "$root/next.$token"
-if [ -n "$enabled" ]; then
-  # shellcheck disable=SC2086 # a list of module names
-  disable_modules $enabled >/dev/null 2>&1 || journal "undo $token: cannot disable $enabled"
+# Without these an activation that is still at work can switch no more. A reload that comes while
+# Apache reads its configuration for another one is lost: let that one end first.
+rm -f "$root/next.$token" "$vhost_dir/.deployer.new.$token"
+await 40 switch_is_over
+rm -f "$state/working.$token"
+
+# The links and the files were made before the switch; a rename needs no space.
+[ ! -L "$root/restore.$token" ] || rename "$root/restore.$token" "$root/current"
+found=$(sed -n 's/^includes=//p' "$plan")
+for include in $includes; do
+  case " $found" in
+    *" $include "*)
+      [ ! -e "$vhost_dir/.deployer.$include.$token" ] ||
+        rename "$vhost_dir/.deployer.$include.$token" "$vhost_dir/$include"
+      ;;
+    *) rm -f "$vhost_dir/$include" ;;
+  esac
+done
+[ -n "$old" ] || rm -f "$root/current"
+# Not a2dismod: it needs disk space, and would note that an administrator does not want these.
+enabled=$(sed -n 's/^modules=//p' "$plan")
+for module in $enabled; do
+  rm -f "$modules_enabled/$module.load" "$modules_enabled/$module.conf"
+done
+durable "$root" "$vhost_dir" 2>/dev/null
+
+outcome=rolled_back
+if ! reload_and_wait; then
+  if find_apache; then
+    # Refused, so whatever runs still runs. Since when?
+    [ -z "$(find "$pid_file" -newer "$plan" 2>/dev/null)" ] || outcome=needs_hands
+  else
+    start_and_wait || outcome=needs_hands
+  fi
 fi
 
-# `graceful` would start a stopped server, but not clear the pid file of a dead one.
-if [ -n "$(apache_pid)" ]; then
-  reload_and_wait && outcome=rolled_back || outcome=needs_hands
-else
-  outcome=needs_hands
-fi
-if [ "$outcome" = needs_hands ] && [ -z "$(apache_pid)" ]; then
-  start_and_wait && outcome=rolled_back
-fi
-
-printf '%s\n' "$outcome $token $new ${old:-none} $(date +%s) $why" >"$state/last"
+remember "$outcome" "$why"
 journal "undo $token: $outcome"
-rm -f "$plan" "$state/undoer.$token" "$state/timer.$token" "$state/undo.$token"
-release_lease "$token"
+rm -f "$plan"
+forget "$2"
+release_lease
 echo "$why" >&2
-[ "$outcome" = rolled_back ] && exit 10
-tail -n 5 "$state/reload.log" >&2
+[ "$outcome" = needs_hands ] || exit 10
+noted >&2
 exit 11

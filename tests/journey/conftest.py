@@ -1,0 +1,31 @@
+"""Desks with a CA and an identity, one for each kind of host."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.host import LabHost
+from tests.journey.workbench import Workbench, found_ca
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project directory with a CA and alice's certificate, to copy from."""
+    directory = tmp_path_factory.mktemp("founded")
+    found_ca(directory)
+    return directory
+
+
+@pytest.fixture
+def desk(any_host: LabHost, tmp_path: Path, founded: Path) -> Workbench:
+    """A project for a host of either kind, with a CA and alice's certificate."""
+    desk = Workbench(tmp_path / "project", any_host)
+    desk.take_ca(founded)
+    return desk
+
+
+@pytest.fixture
+def live_desk(desk: Workbench) -> Workbench:
+    """The same after a first apply."""
+    desk.apply()
+    return desk

@@ -1,0 +1,44 @@
+"""
+A controller that kills itself: `python kill_at.py STEP begin|during|end`.
+
+It is the product's own apply with a listener of ours; SIGKILL leaves it no time to tidy up.
+"""
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from deployer.cli.options import Common
+from deployer.cli.session import Session
+from deployer.result import Event, Step
+from deployer.workflows.apply import carry_out, preview
+
+CONFIRM_TIMEOUT = 3
+
+
+def main() -> None:
+    step, moment = Step(sys.argv[1]), sys.argv[2]
+
+    def listen(event: Event) -> None:
+        if event.step is not step:
+            return
+        if moment == "during" and not event.ended:
+            # While the host's script is at work; each takes a tenth of a second or more.
+            threading.Timer(0.06, die).start()
+        elif event.ended is (moment == "end"):
+            die()
+
+    with Session(Common(passphrase_file=Path("passphrase"))) as session:
+        operator = replace(session.operator(confirm_timeout=CONFIRM_TIMEOUT), listen=listen)
+        carry_out(preview(session.survey(), session.targets("all"), operator), operator)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

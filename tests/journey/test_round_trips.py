@@ -1,0 +1,70 @@
+"""What a run costs: one connection a host, and how many commands on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from deployer.cli.options import Common
+from deployer.cli.session import Session
+from deployer.result import Outcome
+from deployer.spec.connection import Connection
+from deployer.transport import Completed, Stream, Transport
+from deployer.workflows.apply import carry_out, preview
+from deployer.workflows.connecting import connector
+from deployer.workflows.survey import Survey
+from tests.journey.workbench import Workbench
+
+
+@dataclass
+class Counting:
+    """A real transport that remembers which verbs went over it."""
+
+    inner: Transport
+    verbs: list[str]
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
+        self.verbs.append(argv[3])
+        return self.inner.run(argv, stdin=stdin, timeout=timeout)
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        return self.inner.dial(address, port, timeout=timeout)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class Count:
+    connections: int = 0
+    verbs: list[str] = field(default_factory=list)
+
+
+def applied(desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> tuple[Count, Outcome]:
+    """Apply in this process, and count."""
+    monkeypatch.chdir(desk.directory)
+    count = Count()
+    with Session(Common(passphrase_file=Path("passphrase"))) as session:
+        connect = connector(session.project.known_hosts)
+
+        def counting(connection: Connection) -> Transport:
+            count.connections += 1
+            return Counting(connect(connection), count.verbs)
+
+        with Survey(counting, session.store, session.templates, now=session.now) as survey:
+            operator = session.operator()
+            (result,) = carry_out(preview(survey, session.targets("all"), operator), operator)
+    return count, result.outcome
+
+
+def test_a_change_takes_five_commands_on_one_connection_and_no_change_takes_one(
+    desk: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, outcome = applied(desk, monkeypatch)
+    assert outcome is Outcome.CHANGED
+    assert first == Count(1, ["observe", "stage", "rehearse", "activate", "confirm"])
+
+    second, outcome = applied(desk, monkeypatch)
+    assert outcome is Outcome.UNCHANGED
+    assert second == Count(1, ["observe"])
