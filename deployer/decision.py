@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The certificate that the books say it has."""
+    """The certificate on record for the key that is on the host, or else the newest on record."""
 
     certificate: x509.Certificate = field(repr=False)
     fullchain: bytes = field(repr=False)

@@ -32,6 +32,8 @@ class Observation:
     clock: int
     """Seconds since 1970 on the host's own clock."""
     user_id: int
+    addresses: tuple[str, ...] = ()
+    """The host's own IPv4 addresses, the loopback's among them."""
     apache_pid: int | None
     apache_version: str
     current: str
@@ -82,6 +84,7 @@ def parse(output: str) -> Observation:
     return Observation(
         clock=int(single("clock")),
         user_id=int(single("user")),
+        addresses=tuple(facts.get("address", [])),
         apache_pid=int(pid) if pid else None,
         apache_version=single("version"),
         current=single("current"),

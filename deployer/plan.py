@@ -54,7 +54,10 @@ def plan(release: Release, found: Observation) -> Plan:
         *_module_changes(release, found),
         *_include_changes(release, found),
     ]
-    if not changes and found.current != found.confirmed:
+    if found.pending is not None:
+        reason = "an activation awaits its confirmation, or was left in the middle"
+        changes.append(Change(kind=Kind.UPDATE, subject="activation", reason=reason))
+    elif not changes and found.current != found.confirmed:
         reason = "the last activation was never confirmed"
         changes.append(Change(kind=Kind.UPDATE, subject="reload", reason=reason))
     return Plan(release=release, changes=tuple(sorted(changes, key=lambda one: one.subject)))

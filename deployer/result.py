@@ -71,6 +71,8 @@ class HostResult:
     summary: str = ""
     hint: str = ""
     release: str = ""
+    unproven: str = ""
+    """What could not be tried after a change that went well otherwise."""
 
     @classmethod
     def of_error(cls, host: str, error: DeployerError) -> "HostResult":

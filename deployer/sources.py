@@ -4,6 +4,7 @@ Inventory sources on the disk: files, directories, and the variable files beside
 The only code that opens them. What they mean is decided by `deployer.inventory`.
 """
 
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def read_sources(
     `extra` has the arguments of `-e`; `@file` among them is read.
     """
     inventories = [file for path in paths for file in _inventories(path)]
-    around = dict.fromkeys(path if path.is_dir() else path.parent for path in paths)
+    around = dict.fromkeys(path if _is_directory(path) else path.parent for path in paths)
     return Sources(
         inventories=tuple(_read(path) for path in inventories),
         beside_inventories=tuple(_surroundings(directory) for directory in around),
@@ -43,10 +44,10 @@ def read_sources(
 
 
 def _inventories(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
+    if not _is_directory(path):
         yield path
         return
-    for entry in sorted(path.iterdir()):
+    for entry in _entries(path):
         if _is_left_out(entry) or entry.name in _NOT_INVENTORIES or entry.suffix in _SKIPPED:
             continue
         yield from _inventories(entry)
@@ -61,9 +62,9 @@ def _surroundings(directory: Path) -> Surroundings:
 
 def _variable_files(directory: Path) -> VariableFiles:
     found = {}
-    if directory.is_dir():
-        for entry in sorted(directory.iterdir()):
-            if entry.is_dir():
+    if _is_directory(directory):
+        for entry in _entries(directory):
+            if _is_directory(entry):
                 found[entry.name] = tuple(_read(path) for path in _nested(entry))
             elif not _is_left_out(entry) and entry.suffix not in _SKIPPED:
                 found[entry.name] = (_read(entry),)
@@ -71,10 +72,10 @@ def _variable_files(directory: Path) -> VariableFiles:
 
 
 def _nested(directory: Path) -> Iterator[Path]:
-    for entry in sorted(directory.iterdir()):
+    for entry in _entries(directory):
         if _is_left_out(entry):
             continue
-        if not entry.is_dir():
+        if not _is_directory(entry):
             if entry.suffix in _VARIABLE_FILES:
                 yield entry
         elif not entry.suffix:
@@ -87,16 +88,43 @@ def _is_left_out(entry: Path) -> bool:
 
 def _extra(argument: str) -> SourceFile:
     if argument.startswith("@"):
-        return _read(Path(argument[1:]).expanduser())
+        return _read(_expanded(Path(argument[1:])))
     return SourceFile(COMMAND_LINE, argument)
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise _unreadable(path, "there is no such home directory") from error
+
+
+def _is_directory(path: Path) -> bool:
+    """Say whether it is one; a place that may not be looked at is not an empty one."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error.strerror) from error
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise _unreadable(directory, error.strerror) from error
 
 
 def _read(path: Path) -> SourceFile:
     try:
         return SourceFile(str(path), path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        problem = Problem(Place(str(path), 1), f"cannot be read: {error.strerror}")
-        raise InventoryError([problem]) from error
+        raise _unreadable(path, error.strerror) from error
     except UnicodeDecodeError as error:
         problem = Problem(Place(str(path), 1), "is not UTF-8 text")
         raise InventoryError([problem]) from error
+
+
+def _unreadable(path: Path, why: str | None) -> InventoryError:
+    return InventoryError([Problem(Place(str(path), 1), f"cannot be read: {why}")])

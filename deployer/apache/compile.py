@@ -24,8 +24,8 @@ class Trust:
     """PEM: the issuing authorities and everything above them, up to the root."""
     names: bytes
     """PEM: the issuing authorities alone, whose names clients are shown."""
-    crls: bytes
-    """PEM: the CRLs of every authority in the bundle."""
+    crls: bytes | None
+    """PEM: the CRLs of every authority in the bundle, or None where nobody looks into them."""
     depth: int
     """What `SSLVerifyDepth` must be at least: CA certificates above a leaf, root included."""
     issuers: tuple[str, ...]
@@ -91,7 +91,8 @@ def compile_release(
     for slug, bundle in trust.items():
         files.append(File.of(f"trust/{slug}.pem", bundle.bundle))
         files.append(File.of(f"trust/{slug}.names.pem", bundle.names))
-        files.append(File.of(f"crl/{slug}.pem", bundle.crls))
+        if bundle.crls is not None:
+            files.append(File.of(f"crl/{slug}.pem", bundle.crls))
     return Release(
         files=tuple(files),
         include=DEFAULT_FIRST if spec.default_vhost == "deny" else DEFAULT_LEFT,
@@ -107,6 +108,7 @@ def _key_file(path: str, leaf: Leaf) -> File:
 
 
 def _modules(vhosts: tuple[VhostSpec, ...]) -> tuple[str, ...]:
+    # Without any site as well: the log format that the server's own file defines is of mod_ssl.
     modules = {"ssl"}
     if any(vhost.proxy for vhost in vhosts):
         modules |= {"headers", "proxy", "proxy_http"}

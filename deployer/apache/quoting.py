@@ -9,7 +9,7 @@ what Apache cannot say. They are the filters of the templates.
 import re
 
 from deployer.errors import DeployerError
-from deployer.spec.text import layout_path, unwritable
+from deployer.spec.text import inexpressible, layout_path, unwritable
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/.:*+,=@-]+")
 _NAMED_VARIABLE = re.compile(r"\$\{[A-Z][A-Z0-9_]*\}")
@@ -54,9 +54,9 @@ def expression_text(value: object) -> str:
     Apache unquotes it twice, first the argument and then the expression, and between the two
     it interpolates `%{…}` and `$1` (manual: expr).
     """
-    text = _checked(value)
-    if "%{" in text or re.search(r"\$[0-9]", text):
-        raise UnsafeArgument(value, "contains %{ or a back reference, which Apache would expand")
+    text = str(value)
+    if why := inexpressible(text):
+        raise UnsafeArgument(value, why)
     inner = text.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + inner.replace("\\", "\\\\").replace('"', '\\"') + "'"
 

@@ -1,9 +1,9 @@
 """The command line: one file per noun. Options in, one call, exit status out."""
 
-import os
 import signal
 import sys
 
+from deployer.cli import streams
 from deployer.errors import DeployerError, UsageError
 
 
@@ -11,6 +11,7 @@ def main() -> None:
     """Run the command line, turning errors an operator can fix into two lines."""
     from deployer.report import console
 
+    streams.open_all()
     try:
         sys.exit(run(sys.argv[1:]))
     except DeployerError as problem:
@@ -18,10 +19,17 @@ def main() -> None:
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while exiting.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except streams.NobodyReads:
+        streams.abandon_stdout()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as problem:
+        # A file that nobody foresaw is the operator's to look at; without one it is a bug.
+        if problem.filename is None:
+            raise
+        console.failure(f"{problem.filename}: {problem.strerror}")
+        if problem.filename == streams.STDOUT:
+            streams.abandon_stdout()
+        sys.exit(DeployerError.exit_code)
 
 
 def run(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -35,9 +36,19 @@ def demo() -> None:
             _run_the_main_job(project)
             _knock_with_curl(project, sandbox.https_port)
             if sys.stdin.isatty():
-                console.note("\nit runs until you press Enter", style="bold")
-                input()
+                _wait(project)
     console.note("stopped and removed")
+
+
+def _wait(project: Path) -> None:
+    """Leave the sandbox running for as long as the reader likes."""
+    from deployer.report import console
+
+    program = shlex.quote(str(Path(sys.executable).with_name("deployer")))
+    console.note(f"\nto try for yourself, elsewhere: cd {project} && {program} status")
+    console.note("it runs until you press Enter", style="bold")
+    with suppress(EOFError, KeyboardInterrupt):
+        input()
 
 
 def _write_project(directory: Path, sandbox: Sandbox) -> None:
@@ -110,7 +121,6 @@ def _knock_with_curl(project: Path, port: int) -> None:
         done = subprocess.run(shlex.split(line), cwd=project, check=False)
         if (done.returncode == 0) is not let_in:
             raise DeployerError("the demo did not go as it should: curl was answered otherwise")
-    _show(f"cd {project}   # to try for yourself")
 
 
 def _show(line: str) -> None:

@@ -8,9 +8,15 @@ import typer
 
 from deployer.cli.hosts import Pattern
 from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
-from deployer.errors import UsageError
+from deployer.errors import DeployerError, UsageError
+from deployer.result import HostResult
 
 CHANGES_PENDING = 2
+
+
+class NotWanted(DeployerError):
+    """The operator looked at the plan and said no."""
+
 
 Diff = Annotated[bool, typer.Option("-D", "--diff", help="show what changes in Apache's files")]
 DetailedExitCode = Annotated[
@@ -26,7 +32,7 @@ def render(
         Path | None, typer.Option("-o", "--output", help="write the files below this directory")
     ] = None,
 ) -> None:
-    """Render the virtual hosts offline: no connection, no key."""
+    """Render the virtual hosts offline: no connection, and no key of the CA."""
     from deployer.cli.session import Session
     from deployer.report import console, trees
     from deployer.workflows.render import render_all, write
@@ -108,18 +114,22 @@ def _run(
             return
         targets = session.targets(pattern)
         operator = session.operator(identity=identity, confirm_timeout=confirm_timeout)
-        seen = preview(session.survey(texts=diff), targets, operator)
+        seen = preview(session.survey(texts=diff, settles=not check), targets, operator)
         if common.as_json:
             plans.show_json(seen)
         elif check or seen.changing or diff:
-            plans.show(seen, diff=diff)
+            plans.show(seen, diff=diff, final=check)
         if check:
             pending = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
             raise typer.Exit(exit_status(seen.failed) or pending)
         if seen.changing and not yes:
             _ask(len(seen.changing))
-        done = carry_out(seen, operator)
-    (results.show_json if common.as_json else results.show)(done)
+        done: list[HostResult] = []
+        try:
+            done.extend(carry_out(seen, operator))
+        finally:
+            # Interrupted or not: nobody is left guessing which hosts were changed.
+            (results.show_json if common.as_json else results.show)(done)
     changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
     raise typer.Exit(exit_status(done) or changed)
 
@@ -129,4 +139,5 @@ def _ask(hosts: int) -> None:
         raise UsageError(
             "there is no terminal to ask whether to go on", hint="give --yes, or see deployer plan"
         )
-    typer.confirm(f"change {hosts} host{'' if hosts == 1 else 's'}?", abort=True, err=True)
+    if not typer.confirm(f"change {hosts} host{'' if hosts == 1 else 's'}?", err=True):
+        raise NotWanted("nothing was changed")

@@ -12,22 +12,28 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, UsageError
+from deployer.workflows.trust import PassphraseMissing
 
 VARIABLE = "DEPLOYER_CA_PASSPHRASE"
 SHORTEST = 8
+PATIENCE = 60.0
+"""Seconds in which a command must have printed the passphrase; it may ask somebody."""
 
 
 class NoPassphrase(DeployerError):
-    """The passphrase is needed and nobody can be asked."""
+    """What should give the passphrase does not, or it will not do."""
 
 
 class Passphrase:
     """The passphrase of this run, fetched when it is first needed."""
 
-    def __init__(self, file: Path | None = None, command: str | None = None) -> None:
+    def __init__(
+        self, file: Path | None = None, command: str | None = None, *, patience: float = PATIENCE
+    ) -> None:
         self._file = file
         self._command = command
+        self._patience = patience
         self._known: str | None = None
 
     @property
@@ -52,36 +58,69 @@ class Passphrase:
         if self._file is not None:
             return _first_line(self._file)
         if self._command is not None:
-            return _output_of(self._command)
-        return os.environ.get(VARIABLE, "")
+            return _output_of(self._command, self._patience)
+        return _text(os.environb.get(VARIABLE.encode(), b""), VARIABLE)
 
 
 def _first_line(file: Path) -> str:
     try:
-        lines = file.read_text().splitlines()
+        content = file.read_bytes()
     except OSError as error:
         raise NoPassphrase(f"cannot read {file}: {error.strerror}") from error
+    lines = _text(content, str(file)).splitlines()
     if not lines or not lines[0]:
         raise NoPassphrase(f"{file} holds no passphrase on its first line")
     return lines[0]
 
 
-def _output_of(command: str) -> str:
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-    first = done.stdout.splitlines()[:1]
-    if done.returncode != 0 or not first:
-        said = done.stderr.strip() or f"exit status {done.returncode}"
-        raise NoPassphrase(f"the passphrase command gave none: {said}")
+def _output_of(command: str, patience: float) -> str:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        why = str(error).lower()
+        raise UsageError(f"--passphrase-command: {command}: {why}") from error
+    if not words:
+        raise UsageError("--passphrase-command names no command")
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=patience, check=False)
+    except OSError as error:
+        raise NoPassphrase(
+            f"the passphrase command {words[0]} cannot be run: {error.strerror}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise NoPassphrase(
+            f"the passphrase command {words[0]} did not end within {patience:g} s",
+            hint="does it wait for somebody to answer?",
+        ) from error
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise NoPassphrase(
+            f"the passphrase command {words[0]} failed: {said or f'exit status {done.returncode}'}"
+        )
+    first = _text(done.stdout, f"what {words[0]} printed").splitlines()[:1]
+    if not first or not first[0]:
+        raise NoPassphrase(f"the passphrase command {words[0]} printed none on its first line")
     return first[0]
+
+
+def _text(content: bytes, source: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        # Without its cause, which carries the content.
+        raise NoPassphrase(f"{source} is not UTF-8 text") from None
 
 
 def _ask(prompt: str) -> str:
     if not sys.stdin.isatty():
-        raise NoPassphrase(
+        raise PassphraseMissing(
             "the passphrase of the CA is needed, and there is no terminal to ask at",
             hint=f"give --passphrase-file, --passphrase-command or {VARIABLE}",
         )
-    return getpass.getpass(prompt)
+    try:
+        return getpass.getpass(prompt)
+    except (EOFError, UnicodeDecodeError) as error:
+        raise NoPassphrase("no passphrase was typed") from error
 
 
 def _ask_twice() -> str:

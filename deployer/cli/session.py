@@ -24,10 +24,11 @@ from deployer.report import console, results
 from deployer.result import Listener
 from deployer.spec.connection import Defaults
 from deployer.store.state import Store
+from deployer.workflows.account import login_name
 from deployer.workflows.apply import Operator
 from deployer.workflows.connecting import connector
 from deployer.workflows.identities import read_identity
-from deployer.workflows.project import Project, find
+from deployer.workflows.project import Project, find, here
 from deployer.workflows.survey import Survey, Target
 from deployer.workflows.targets import chosen, read_inventory, targets
 
@@ -49,7 +50,7 @@ class Session:
     def project(self) -> Project:
         """The project of this directory."""
         return find(
-            Path.cwd(),
+            here(),
             inventory=tuple(self.common.inventory or ()),
             state=self.common.state,
             known_hosts=self.common.known_hosts,
@@ -91,7 +92,7 @@ class Session:
         return targets(
             self.hosts(pattern),
             Defaults(
-                user=common.user or getpass.getuser(),
+                user=common.user or login_name() or "",
                 password=getpass.getpass("SSH password: ") if common.ask_pass else None,
                 private_key_file=common.private_key,
                 become=common.become,
@@ -101,7 +102,7 @@ class Session:
             ),
         )
 
-    def survey(self, *, texts: bool = False) -> Survey:
+    def survey(self, *, texts: bool = False, settles: bool = False) -> Survey:
         """Open the connections of this run."""
         survey = Survey(
             connector(self.project.known_hosts, timeout=self.common.timeout),
@@ -109,6 +110,7 @@ class Session:
             self.templates,
             now=self.now,
             texts=texts,
+            settles=settles,
         )
         return self._open.enter_context(survey)
 
@@ -130,7 +132,7 @@ class Session:
 
     def identity(self, directory: Path | None) -> Identity | None:
         """Read the identity that was named, if one was."""
-        return read_identity(directory) if directory else None
+        return read_identity(directory, self.store, now=self.now) if directory else None
 
     def unlock(self, authority: str) -> Signer:
         """Open the key of an authority, once a run."""

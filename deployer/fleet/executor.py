@@ -6,7 +6,8 @@ keeps its traceback and ends everything.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TypeVar
 
 from deployer.errors import DeployerError
@@ -26,8 +27,38 @@ def attempt(work: Callable[[Item], Result], item: Item) -> Result | DeployerErro
 def in_parallel(
     work: Callable[[Item], Result], items: Iterable[Item], *, forks: int
 ) -> Iterator[tuple[Item, Result | DeployerError]]:
-    """Yield each item with its result, in the order they finish: a slow one hides no other."""
-    with ThreadPoolExecutor(max_workers=forks) as pool:
-        futures = {pool.submit(attempt, work, item): item for item in items}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+    """
+    Yield each item with its result, in the order they finish: a slow one hides no other.
+
+    Interrupted, it starts nothing more, waits for what is in flight, yields that too, and only
+    then passes the interrupt on: nobody is left guessing which hosts were changed.
+    """
+    ended: SimpleQueue[tuple[Item, Result | DeployerError | BaseException]] = SimpleQueue()
+
+    def run(item: Item) -> None:
+        # Into a queue, for a future may get lost when the interrupt comes while it is made.
+        try:
+            ended.put((item, attempt(work, item)))
+        except BaseException as bug:  # noqa: BLE001 - raised again by whoever reads the queue
+            ended.put((item, bug))
+
+    pool = ThreadPoolExecutor(max_workers=forks)
+    try:
+        submitted = [pool.submit(run, item) for item in items]
+        for _ in submitted:
+            yield _checked(*ended.get())
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)
+        while not ended.empty():
+            yield _checked(*ended.get())
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _checked(
+    item: Item, result: Result | DeployerError | BaseException
+) -> tuple[Item, Result | DeployerError]:
+    if isinstance(result, BaseException) and not isinstance(result, DeployerError):
+        raise result
+    return item, result

@@ -89,8 +89,8 @@ def activate(
         timeout=timeout,
     )
     if done.status == LOCKED:
-        message = f"{host.name}: another run is at work here: {done.last_words}"
-        raise Locked(message, hint="wait for it, or see who it is with deployer status")
+        message = f"another run is at work here: {done.last_words}"
+        raise Locked(message, hint="let it finish, and apply again")
     _judge(host, "activate", done)
 
 

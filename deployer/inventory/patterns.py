@@ -24,7 +24,7 @@ def select(inventory: Inventory, pattern: str = ALL, limit: str | None = None) -
         names = [name for name in names if name in allowed]
     if not names:
         shown = repr(pattern) if limit is None else f"{pattern!r} limited to {limit!r}"
-        raise UsageError(f"no host matches {shown}", hint="deployer inventory graph shows all")
+        raise UsageError(f"no host matches {shown}", hint="deployer inventory list shows all")
     return tuple(inventory.hosts[name] for name in names)
 
 

@@ -22,11 +22,6 @@ def due_at(certificate: x509.Certificate) -> datetime:
     return start + lifetime * 2 / 3 + lifetime * thousandths / (1000 * _JITTER)
 
 
-def is_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Say whether a certificate should be replaced now."""
-    return now >= due_at(certificate)
-
-
 def crls_end(crls: Sequence[x509.CertificateRevocationList]) -> datetime:
     """Say when the last rung of a ladder ends, and everybody is locked out."""
     return max(crl.next_update_utc for crl in crls if crl.next_update_utc is not None)

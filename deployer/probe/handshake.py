@@ -9,6 +9,7 @@ its answer always read.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeVar
 
 from cryptography import x509
@@ -32,16 +33,29 @@ class Identity:
     key: PrivateKey = field(repr=False)
 
 
+class End(Enum):
+    """How a conversation ended."""
+
+    ANSWERED = "answered"
+    """With an HTTP status."""
+    REFUSED = "refused"
+    """By the server: a TLS alert, or a connection that it closed."""
+    SILENT = "silent"
+    """The server took the request and had not answered when the time was up."""
+    BROKEN = "broken"
+    """On the way: this says nothing about the server."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: the certificate served, and an HTTP status or a refusal."""
+    """What came back: the certificate served, and how the conversation ended."""
 
     served: x509.Certificate | None
+    end: End
     status: int | None
-    """The HTTP status, or None when the connection was refused before one came."""
-    refusal: str = ""
-    """Why there is no status, in OpenSSL's words."""
-    protocol: str = ""
+    """The HTTP status, where there is one."""
+    words: str = ""
+    """Why there is none: OpenSSL's words, or the system's."""
 
 
 def ask(
@@ -70,24 +84,27 @@ def ask(
 
 
 def _converse(tls: SSL.Connection, stream: Stream, server_name: str) -> Answer:
+    end = End.BROKEN
+    asked = False
     request = f"GET / HTTP/1.1\r\nHost: {server_name}\r\nConnection: close\r\n\r\n"
     head = b""
-    refusal = ""
+    words = ""
     try:
         _pump(tls, stream, tls.do_handshake)
         _pump(tls, stream, lambda: tls.sendall(request.encode("ascii")))
+        asked = True
         while b"\r\n" not in head and len(head) < LARGEST_ANSWER:
             head += _pump(tls, stream, lambda: tls.recv(CHUNK))
+        end = End.ANSWERED
     except SSL.Error as error:
-        refusal = _words(error)
-    except (EOFError, OSError) as error:
-        refusal = str(error) or "the connection was closed"
-    return Answer(
-        served=_served(tls),
-        status=_status(head),
-        refusal=refusal,
-        protocol=tls.get_protocol_version_name(),
-    )
+        end, words = End.REFUSED, _words(error)
+    except (EOFError, ConnectionResetError, BrokenPipeError) as error:
+        end, words = End.REFUSED, str(error) or "the server closed the connection"
+    except TimeoutError:
+        end, words = (End.SILENT if asked else End.BROKEN), "no answer within the time for a probe"
+    except OSError as error:
+        words = str(error)
+    return Answer(served=_served(tls), end=end, status=_status(head), words=words)
 
 
 def _pump(tls: SSL.Connection, stream: Stream, step: Callable[[], Result]) -> Result:

@@ -2,19 +2,21 @@
 What to expect of a virtual host, and whether it behaves so.
 
 Three clients knock at each: one that our authority certified, one without a certificate, and
-one that certified itself. Only evidence counts: a refusal must be the server's own, and a
-connection that could not be opened proves nothing.
+one that certified itself. Only evidence counts: a refusal must be the server's own, and what
+broke on the way proves nothing.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from deployer.probe.handshake import Answer, Identity, ask
+from deployer.probe.handshake import Answer, End, Identity, ask
 from deployer.transport import Stream
+
+NOBODY = "no certificate"
 
 Dial = Callable[[str, int], Stream]
 """Open a TCP connection to an address and port as the host sees them."""
@@ -27,6 +29,10 @@ class Expectation:
     address: str
     port: int
     server_name: str
+    aliases: tuple[str, ...] = ()
+    """Other names under which the same certificate should be served."""
+    own_addresses: tuple[str, ...] = ()
+    """The host's other addresses, where a site on all addresses should be met as well."""
     fingerprint: bytes | None
     """SHA-256 of the leaf that should be served; None when any will do."""
     verify: str
@@ -47,6 +53,8 @@ class Knock:
 
     server_name: str
     client: str
+    address: str
+    """Where it knocked, as the host sees it."""
     answer: Answer | None
     problem: str = ""
 
@@ -79,38 +87,57 @@ def _knocks(dial: Dial, expected: Expectation, clients: Clients) -> Iterator[Kno
     asks = expected.verify != "none"
     if clients.certified is not None and asks:
         yield _one(dial, expected, "certified client", clients.certified, let_in=True)
-    yield _one(dial, expected, "no certificate", None, let_in=expected.verify != "require")
+    yield _nobody(dial, expected)
     if asks:
         yield _one(dial, expected, "self-signed certificate", clients.stranger, let_in=False)
+    for alias in expected.aliases:
+        # Any name below a wildcard will do.
+        name = alias.replace("*", "deployer-probe", 1)
+        yield _nobody(dial, replace(expected, server_name=name))
+    for address in expected.own_addresses:
+        found = _nobody(dial, replace(expected, address=address))
+        # Apache need not listen there; if it does, it is this site that must answer.
+        if found.answer is not None:
+            yield found
+
+
+def _nobody(dial: Dial, expected: Expectation) -> Knock:
+    return _one(dial, expected, NOBODY, None, let_in=expected.verify != "require")
 
 
 def _one(
     dial: Dial, expected: Expectation, client: str, identity: Identity | None, *, let_in: bool
 ) -> Knock:
+    answer: Answer | None = None
     try:
         answer = ask(lambda: dial(expected.address, expected.port), expected.server_name, identity)
     except OSError as error:
         problem = f"no connection to {expected.address} port {expected.port}: {error}"
-        return Knock(server_name=expected.server_name, client=client, answer=None, problem=problem)
+    else:
+        problem = _problem(answer, expected, client, let_in=let_in)
     return Knock(
         server_name=expected.server_name,
         client=client,
+        address=expected.address,
         answer=answer,
-        problem=_problem(answer, expected, client, let_in=let_in),
+        problem=problem,
     )
 
 
 def _problem(answer: Answer, expected: Expectation, client: str, *, let_in: bool) -> str:
     if answer.served is None:
-        return f"no certificate was served: {answer.refusal}"
-    if expected.fingerprint is not None:
-        served = answer.served.fingerprint(SHA256())
-        if served != expected.fingerprint:
-            return f"serves {_name(answer.served)}, not the certificate of this release"
-    if let_in and answer.status is None:
-        return f"{client} was refused: {answer.refusal}"
-    if not let_in and answer.status is not None:
-        return f"{client} was let in with HTTP status {answer.status}"
+        return f"no certificate was served: {answer.words}"
+    if expected.fingerprint not in {None, answer.served.fingerprint(SHA256())}:
+        shown = _name(answer.served)
+        return f"{expected.address} serves {shown}, not the certificate of this release"
+    if answer.end is End.BROKEN:
+        return f"{client}: no verdict, {answer.words}"
+    # A server that takes a request and thinks about it has let its client in.
+    if let_in and answer.end is End.REFUSED:
+        return f"{client} was refused: {answer.words}"
+    if not let_in and answer.end is not End.REFUSED:
+        how = f"with HTTP status {answer.status}" if answer.status else "and is not answered yet"
+        return f"{client} was let in {how}"
     return ""
 
 

@@ -13,20 +13,22 @@ Lists = Mapping[str, Sequence[x509.CertificateRevocationList]]
 
 
 def show(authorities: Sequence[Authority], lists: Lists) -> None:
-    """Print one line an authority."""
+    """Print one line an authority, and below the fingerprint to compare the root's by."""
     console.table(
-        ("AUTHORITY", "SUBJECT", "EXPIRES", "CRLS UNTIL", "SHA-256 FINGERPRINT"),
+        ("AUTHORITY", "SUBJECT", "EXPIRES", "CRLS UNTIL"),
         [
             (
                 one.name,
                 one.certificate.subject.rfc4514_string(),
                 f"{one.certificate.not_valid_after_utc:%Y-%m-%d}",
                 f"{crls_end(lists[one.name]):%Y-%m-%d}",
-                fingerprint(one.certificate),
             )
             for one in authorities
         ],
     )
+    for one in authorities:
+        if not one.chain:
+            console.data(f"{one.name} SHA-256 {fingerprint(one.certificate)}")
 
 
 def show_json(authorities: Sequence[Authority], lists: Lists) -> None:
@@ -44,5 +46,5 @@ def show_json(authorities: Sequence[Authority], lists: Lists) -> None:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """Write a SHA-256 fingerprint as openssl does."""
-    return certificate.fingerprint(SHA256()).hex(":").upper()
+    """Write a SHA-256 fingerprint, short enough for a line of a terminal."""
+    return certificate.fingerprint(SHA256()).hex().upper()

@@ -1,5 +1,7 @@
 """What was handed over to an identity, and how to use it."""
 
+import shlex
+
 from deployer.report import console
 from deployer.workflows.identities import HandOver
 
@@ -14,10 +16,8 @@ def show(identity: HandOver) -> None:
         f"{identity.name}: serial {certificate.serial_number:x}, "
         f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
     )
-    console.note(
-        f"try: curl --cert {identity.certificate} --key {identity.key} "
-        f"--cacert {identity.authority} https://…"
-    )
+    files = ("--cert", identity.certificate, "--key", identity.key, "--cacert", identity.authority)
+    console.note(f"try: curl {shlex.join(map(str, files))} https://www.example.com/")
     if identity.password is not None:
         # To the terminal alone, and only now: it is stored nowhere.
         console.note(f"password of {identity.pkcs12}, shown once: {identity.password}")

@@ -12,9 +12,16 @@ def show(found: Sequence[Probed], failed: Sequence[HostResult]) -> None:
     """Print one line a knock."""
     rows = [(probed.host, knock) for probed in found for knock in probed.knocks]
     console.table(
-        ("HOST", "SITE", "CLIENT", "ANSWER", "VERDICT"),
+        ("HOST", "SITE", "AT", "CLIENT", "ANSWER", "VERDICT"),
         [
-            (host, one.server_name, one.client, answer(one), one.problem or "as it should")
+            (
+                host,
+                one.server_name,
+                one.address,
+                one.client,
+                answer(one),
+                one.problem or "as it should",
+            )
             for host, one in rows
         ],
         styles=["red" if one.problem else "green" for _, one in rows],
@@ -33,7 +40,9 @@ def show_json(found: Sequence[Probed], failed: Sequence[HostResult]) -> None:
                 server_name=one.server_name,
                 client=one.client,
                 status=one.answer.status if one.answer else None,
-                refusal=one.answer.refusal if one.answer else None,
+                address=one.address,
+                end=one.answer.end.value if one.answer else None,
+                words=one.answer.words if one.answer else None,
                 served=f"{one.answer.served.serial_number:x}"
                 if one.answer and one.answer.served
                 else None,
@@ -51,4 +60,4 @@ def answer(knock: Knock) -> str:
         return "nothing"
     if knock.answer.status is not None:
         return f"HTTP {knock.answer.status}"
-    return f"refused: {knock.answer.refusal}"
+    return f"{knock.answer.end.value}: {knock.answer.words}"

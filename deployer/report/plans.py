@@ -14,13 +14,14 @@ from deployer.report import console
 from deployer.result import HostResult
 from deployer.workflows.apply import Preview
 from deployer.workflows.survey import Surveyed
+from deployer.workflows.trust import unsigned
 
 SIGNS = {Kind.CREATE: "+", Kind.UPDATE: "~", Kind.DELETE: "-"}
 STYLES = {Kind.CREATE: "green", Kind.UPDATE: "yellow", Kind.DELETE: "red"}
 
 
-def show(preview: Preview, *, diff: bool) -> None:
-    """Print what an apply would do, host by host."""
+def show(preview: Preview, *, diff: bool, final: bool) -> None:
+    """Print what an apply would do, host by host; if nothing follows, what failed as well."""
     for host in preview.changing:
         console.styled(Text(host.target.name, style="bold"))
         for change in host.plan.changes:
@@ -31,7 +32,7 @@ def show(preview: Preview, *, diff: bool) -> None:
         if diff:
             for difference in _differences(host):
                 console.styled(difference)
-    for result in preview.failed:
+    for result in preview.failed if final else ():
         console.failure(f"{result.host}: {result.summary}", result.hint)
     console.note(_total(preview), style="bold")
 
@@ -60,8 +61,9 @@ def failed(results: Sequence[HostResult]) -> None:
 
 
 def _release_id(host: Surveyed) -> str | None:
-    # With a certificate still to be issued, nobody knows yet what the release will be.
-    return None if host.decision.due else host.plan.release.id
+    # With something still to be signed, nobody knows yet what the release will be.
+    signing = host.decision.due or unsigned(host.plan.release)
+    return None if signing else host.plan.release.id
 
 
 def _reason(host: Surveyed, change: Change) -> str:
@@ -69,6 +71,8 @@ def _reason(host: Surveyed, change: Change) -> str:
         slug = change.subject.split("/")[1]
         if slug in host.decision.due and change.subject.endswith("fullchain.pem"):
             return f"a new certificate: {host.decision.due[slug]}"
+    if change.subject in unsigned(host.plan.release):
+        return "revocation lists are half over"
     return change.reason
 
 
@@ -98,5 +102,5 @@ def _total(preview: Preview) -> str:
         f"{due} certificate{'' if due == 1 else 's'} to issue",
     ]
     if preview.failed:
-        parts.append(f"{len(preview.failed)} not reached")
+        parts.append(f"{len(preview.failed)} failed")
     return f"plan: {', '.join(parts)}"

@@ -16,6 +16,7 @@ STYLES = {
 
 def show(results: Sequence[HostResult]) -> None:
     """Print the outcome of every host, then the reasons of those that did not end well."""
+    results = sorted(results, key=lambda one: one.host)
     console.table(
         ("HOST", "OUTCOME", "RELEASE"),
         [(one.host, one.outcome.value, one.release or "-") for one in results],
@@ -24,6 +25,8 @@ def show(results: Sequence[HostResult]) -> None:
     for one in results:
         if one.summary:
             console.failure(f"{one.host}: {one.summary}", one.hint)
+        if one.unproven:
+            console.note(f"{one.host}: {one.unproven}")
 
 
 def show_json(results: Sequence[HostResult]) -> None:
@@ -36,6 +39,7 @@ def show_json(results: Sequence[HostResult]) -> None:
             release=one.release or None,
             summary=one.summary,
             hint=one.hint,
+            unproven=one.unproven,
         )
 
 
@@ -74,5 +78,19 @@ def quiet(_: Event) -> None:
 def listener(*, as_json: bool, verbose: bool) -> Listener:
     """Choose how steps are told."""
     if as_json:
-        return json_steps
-    return Steps() if verbose else quiet
+        return _Undisturbed(json_steps)
+    return _Undisturbed(Steps()) if verbose else quiet
+
+
+class _Undisturbed:
+    """A listener that never raises: work on a host must not end because nobody listens any more."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen = listen
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on, and fall silent when that fails."""
+        try:
+            self._listen(event)
+        except OSError:
+            self._listen = quiet

@@ -16,7 +16,7 @@ def show(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> None:
         [
             (
                 one.host,
-                one.server_name,
+                one.server_name or "-",
                 one.health.value,
                 f"{one.serial:x}"[:12] if one.serial else "-",
                 f"{one.expires:%Y-%m-%d}" if one.expires else "-",
@@ -24,12 +24,14 @@ def show(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> None:
                 one.release or "-",
             )
             for one in found
-        ],
-        styles=[STYLES[one.health] for one in found],
+        ]
+        + [(one.host, "-", Health.CRITICAL.value, "-", "-", "-", "-") for one in failed],
+        styles=[STYLES[one.health] for one in found] + [STYLES[Health.CRITICAL]] * len(failed),
     )
     for one in found:
         for remark in one.remarks:
-            console.note(f"{one.host}: {one.server_name}: {remark}", style=STYLES[one.health])
+            who = f"{one.host}: {one.server_name}" if one.server_name else one.host
+            console.note(f"{who}: {remark}", style=STYLES[one.health])
     for result in failed:
         console.failure(f"{result.host}: {result.summary}", result.hint)
 
@@ -40,7 +42,7 @@ def show_json(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> Non
         console.json_line(
             "site",
             host=one.host,
-            server_name=one.server_name,
+            server_name=one.server_name or None,
             health=one.health.value,
             serial=f"{one.serial:x}" if one.serial else None,
             expires=one.expires.isoformat() if one.expires else None,

@@ -5,6 +5,7 @@ A variable that would change how we connect and that we cannot honour is an erro
 that is silently left out ends at the wrong machine.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,7 @@ PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
 PRIVATE_KEY_FILE = ("ansible_private_key_file", "ansible_ssh_private_key_file")
 BECOME_USER = ("ansible_become_user", "ansible_sudo_user")
 BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
+ANSIBLE = "ansible_"
 WAYS: Mapping[str, Way] = {
     "ssh": "ssh",
     "ansible.builtin.ssh": "ssh",
@@ -62,6 +64,39 @@ _HONOURED_VALUES: Mapping[str, frozenset[str]] = {
     "ansible_ssh_private_key_passphrase": frozenset({""}),
 }
 
+_IGNORED = (
+    "ansible_group_priority",
+    "ansible_paramiko_timeout",
+    "ansible_paramiko_use_rsa_sha2_algorithms",
+    "ansible_pipelining",
+    "ansible_python_interpreter",
+    "ansible_scp_extra_args",
+    "ansible_scp_if_ssh",
+    "ansible_sftp_extra_args",
+    "ansible_sftp_batch_mode",
+    "ansible_shell_type",
+    "ansible_ssh_pipelining",
+    "ansible_ssh_retries",
+    "ansible_ssh_timeout",
+    "ansible_ssh_transfer_method",
+    "ansible_timeout",
+)
+KNOWN = (
+    *ADDRESS,
+    *PORT,
+    *USER,
+    *PASSWORD,
+    *PRIVATE_KEY_FILE,
+    *BECOME_USER,
+    *BECOME_PASSWORD,
+    "ansible_become",
+    "ansible_become_method",
+    "ansible_connection",
+    *_HONOURED_VALUES,
+    *_IGNORED,
+)
+"""Ansible's variables for connections: what we read, and what changes nothing for us."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Become:
@@ -92,6 +127,7 @@ class Defaults:
     """What the command line says for hosts whose variables say nothing."""
 
     user: str
+    """Empty where our own account has no name that could be tried elsewhere."""
     password: str | None = field(default=None, repr=False)
     private_key_file: str | None = None
     become: bool = False
@@ -103,6 +139,7 @@ def connection(host: Host, defaults: Defaults) -> Connection:
     """Decide how to reach a host, or raise `SpecError` with everything in the way."""
     reading = _Reading(host)
     reading.refuse_what_cannot_be_honoured()
+    reading.refuse_mistyped()
     way = reading.way()
     address = reading.text(ADDRESS, host.name, _address)
     port = reading.port()
@@ -137,6 +174,17 @@ class _Reading:
             value = self._value(name)
             if value is not None and str(value).strip().lower() not in _lower(honoured):
                 self._wrong(name, _REASONS.get(name, "cannot be honoured by this version"))
+
+    def refuse_mistyped(self) -> None:
+        """Report variables that look like one of Ansible's and are none: they would be ignored."""
+        known = {name.removeprefix(ANSIBLE): name for name in KNOWN}
+        for name in self._host.variables.written:
+            word = name.removeprefix(ANSIBLE)
+            if name == word or word in known:
+                continue
+            # Close ones only: there are hundreds of others, for modules that we are not.
+            for close in difflib.get_close_matches(word, known, n=1, cutoff=0.75):
+                self._wrong(name, f"unknown variable, did you mean {known[close]}?")
 
     def way(self) -> Way:
         """Read `ansible_connection`."""

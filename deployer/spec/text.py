@@ -25,6 +25,17 @@ def unwritable(text: str) -> str:
     return ""
 
 
+def inexpressible(text: str) -> str:
+    """
+    Say why no text of an Apache expression can hold a text, or nothing.
+
+    `%{…}` and `$1` are expanded in such a text, and know no escape (manual: expr).
+    """
+    if "%{" in text or re.search(r"\$[0-9]", text):
+        return "contains %{ or a back reference, which Apache would expand"
+    return unwritable(text)
+
+
 def checked(text: str) -> str:
     """Pass a text on, or raise `ValueError`."""
     why = unwritable(text)

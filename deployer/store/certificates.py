@@ -74,8 +74,14 @@ class Certificates:
             for leaf, request in zip(leaves, requests, strict=True)
         )
 
-    def latest(self, *, kind: Kind, host: str, name: str) -> IssuedCertificate | None:
-        """Find the newest certificate of a target that was not revoked."""
+    def of_target(
+        self, *, kind: Kind, host: str, name: str, key_sha256: str | None = None
+    ) -> IssuedCertificate | None:
+        """
+        Find the certificate of a target that was not revoked: the one of a key, or the newest.
+
+        The newest need not be in use: a run may have ended before it reached its host.
+        """
         table = schema.certificates
         query = select(table).where(
             table.c.kind == kind,
@@ -85,7 +91,8 @@ class Certificates:
             table.c.revoked_at.is_(None),
         )
         with self._database.reading() as connection:
-            row = connection.execute(query.order_by(table.c.id.desc()).limit(1)).one_or_none()
+            found = query.order_by((table.c.key_sha256 == key_sha256).desc(), table.c.id.desc())
+            row = connection.execute(found.limit(1)).one_or_none()
             if row is None:
                 return None
             return IssuedCertificate(

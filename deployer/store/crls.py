@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, func, insert, select
 
-from deployer.pki import crl, pem
+from deployer.pki import crl
 from deployer.pki.authority import Authority, Signer
 from deployer.pki.crl import CRL
 from deployer.store import authorities, events, schema
@@ -66,19 +66,6 @@ class Crls:
         """Read the ladder of one authority, the first rung first."""
         with self._database.reading() as connection:
             return _ladder(connection, authority.certificate)
-
-    def bundle(self, authority: Authority) -> tuple[CRL, ...]:
-        """
-        Read the lists that verify clients of an authority, its own and those above.
-
-        `SSLCARevocationCheck chain` refuses everybody when one of them is missing.
-        """
-        with self._database.reading() as connection:
-            return tuple(one for ca in authority.bundle for one in _ladder(connection, ca))
-
-    def bundle_pem(self, authority: Authority) -> bytes:
-        """Read the same lists as the file that `SSLCARevocationFile` names."""
-        return pem.write_crls(self.bundle(authority))
 
 
 def _ladder(connection: Connection, certificate: x509.Certificate) -> tuple[CRL, ...]:

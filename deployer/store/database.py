@@ -69,14 +69,16 @@ class Database:
     @classmethod
     def create(cls, directory: Path, *, lock_timeout: float) -> Self:
         """Open the state of a directory, making what is missing."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_private(directory)
+        with _accessible(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_private(directory)
         path = directory / "state.db"
         with held(directory / "state.lock", timeout=lock_timeout):
-            # Private before SQLite writes a byte; its journals take after it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            _check_private(path)
-            (directory / ".gitignore").write_text("*\n", encoding="ascii")
+            with _accessible(directory):
+                # Private before SQLite writes a byte; its journals take after it.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                _check_private(path)
+                (directory / ".gitignore").write_text("*\n", encoding="ascii")
             with cls(path, lock_timeout=lock_timeout) as empty, _explained(path):
                 empty._create_tables()
         return cls.open(directory, lock_timeout=lock_timeout)
@@ -85,10 +87,11 @@ class Database:
     def open(cls, directory: Path, *, lock_timeout: float) -> Self:
         """Open the state of a directory after checking that it is whole and private."""
         path = directory / "state.db"
-        if not path.exists() or path.stat().st_size == 0:
-            raise _no_state(directory)
-        _check_private(directory)
-        _check_private(path)
+        with _accessible(directory):
+            if path.stat().st_size == 0:
+                raise _no_state(directory)
+            _check_private(directory)
+            _check_private(path)
         database = cls(path, lock_timeout=lock_timeout)
         try:
             database._check()
@@ -197,6 +200,21 @@ def _explained(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _accessible(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _no_state(directory) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StateError(f"{directory} is not a directory", hint="check --state") from error
+    except OSError as error:
+        raise StateError(
+            f"{error.filename or directory}: {error.strerror}",
+            hint=f"ls -la {directory}; df {directory}",
+        ) from error
+
+
 def _damaged(path: Path, verdict: str) -> DamagedState:
     return DamagedState(
         f"{path} is damaged: {verdict}",
@@ -214,7 +232,10 @@ def _check_private(path: Path) -> None:
 
 
 def _no_state(directory: Path) -> NoState:
-    return NoState(f"there is no CA in {directory}", hint="deployer ca init")
+    return NoState(
+        f"there is no CA in {directory}",
+        hint="deployer ca init founds one; if you had one, bring its directory back from a backup",
+    )
 
 
 def _is_blank(connection: Connection) -> bool:

@@ -8,7 +8,9 @@ from deployer.errors import DeployerError
 from deployer.pki.authority import Authority, Signer
 from deployer.pki.issue import issue_authority, issue_root
 from deployer.pki.keys import KeyType
+from deployer.pki.names import InvalidName
 from deployer.pki.profiles import CLIENTS, SERVERS
+from deployer.spec.text import inexpressible
 from deployer.store import authorities, crls, events, ledger, schema
 from deployer.store.database import Database
 from deployer.store.keys import Cost, seal
@@ -29,6 +31,9 @@ def found(
     now: datetime,
 ) -> tuple[Authority, ...]:
     """Make and write all of it in one transaction: a founding that fails leaves nothing."""
+    if why := inexpressible(organization):
+        # It becomes part of the authorities' names, and servers compare those.
+        raise InvalidName("an organization's name", organization, f"it {why}")
     with database.writer() as writer, writer.transaction() as connection:
         if connection.execute(select(schema.authorities.c.id).limit(1)).one_or_none():
             raise AlreadyFounded("there is a CA already", hint="deployer ca show")

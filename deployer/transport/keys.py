@@ -56,6 +56,8 @@ def load_key(path: Path) -> paramiko.PKey:
         data = path.expanduser().read_bytes()
     except OSError as error:
         raise UnusableKey(f"{path}: {error.strerror}") from error
+    except RuntimeError as error:
+        raise UnusableKey(f"{path}: there is no such home directory") from error
     opening = b"-----BEGIN OPENSSH PRIVATE KEY-----"
     load = load_ssh_private_key if opening in data else load_pem_private_key
     try:

@@ -86,7 +86,9 @@ class _Line:
 class KnownHosts:
     """An index over any number of known_hosts files."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path = USER_FILE) -> None:
+        self.home = home
+        """Where a new key belongs: the first of the files that are read."""
         self._named: defaultdict[str, list[_Line]] = defaultdict(list)
         self._patterns: list[tuple[Sequence[str], _Line]] = []
         self._hashed: list[tuple[bytes, bytes, _Line]] = []
@@ -94,14 +96,18 @@ class KnownHosts:
     @classmethod
     def read(cls, paths: Iterable[Path] = DEFAULT_FILES) -> "KnownHosts":
         """Read files in order; one that does not exist is empty, as it is to OpenSSH."""
-        known = cls()
+        paths = tuple(paths)
+        known = cls(paths[0]) if paths else cls()
         for path in paths:
             try:
                 text = path.expanduser().read_text(encoding="utf-8", errors="replace")
-            except FileNotFoundError:
+            except (FileNotFoundError, RuntimeError):  # the second where there is no home
                 continue
             except OSError as error:
-                raise DeployerError(f"cannot read known hosts: {error}") from error
+                raise DeployerError(
+                    f"cannot read known hosts {path}: {error.strerror}",
+                    hint=f"ls -la {path}",
+                ) from error
             known.add(text, source=str(path))
         return known
 

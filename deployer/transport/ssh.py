@@ -9,6 +9,7 @@ is learnt on the way; a key that is not known is refused, with what to type next
 import logging
 import shlex
 import socket
+from pathlib import Path
 
 import paramiko
 
@@ -17,7 +18,6 @@ from deployer.spec.connection import Connection
 from deployer.transport.deadlines import Deadlines, shutdown_after
 from deployer.transport.known_hosts import (
     SSH_PORT,
-    USER_FILE,
     HostKey,
     Known,
     KnownHosts,
@@ -58,7 +58,7 @@ def connect(
     session = paramiko.Transport(wire)
     try:
         _shake_hands(connection, session, wire, known, timeouts)
-        _check_host_key(connection, session, known)
+        _check_host_key(connection, session, known, known_hosts.home)
         login.log_in(session, wire, timeout=timeouts.authenticate)
     except BaseException:
         close_session(session, wire)
@@ -129,7 +129,9 @@ def _known_first(offered: tuple[str, ...], known: Known) -> tuple[str, ...]:
     return tuple(sorted(offered, key=is_new))
 
 
-def _check_host_key(connection: Connection, session: paramiko.Transport, known: Known) -> None:
+def _check_host_key(
+    connection: Connection, session: paramiko.Transport, known: Known, home: Path
+) -> None:
     key = session.get_remote_server_key()
     shown = HostKey(algorithm=key.get_name(), blob=key.asbytes())
     name = connection.address
@@ -142,7 +144,7 @@ def _check_host_key(connection: Connection, session: paramiko.Transport, known: 
         case Verdict.UNKNOWN:
             cause = f"{name} is not in known_hosts; it shows {saw}"
             scan = ["ssh-keyscan", "-p", str(connection.port), connection.address]
-            hint = f"if that is its fingerprint: {shlex.join(scan)} >> {USER_FILE}"
+            hint = f"if that is its fingerprint: {shlex.join(scan)} >> {home}"
         case Verdict.CHANGED:
             expected = ", ".join(
                 f"{key.algorithm} {key.fingerprint} ({key.source})" for key in known.keys

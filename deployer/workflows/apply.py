@@ -5,11 +5,11 @@ The order keeps harm away: nothing is issued before every host was seen and the 
 and nothing is switched before it was issued, recorded, checked and rehearsed.
 """
 
-import getpass
+import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from deployer import __version__
@@ -23,13 +23,23 @@ from deployer.probe.handshake import Identity
 from deployer.probe.verdict import Clients
 from deployer.result import HostResult, Listener, Outcome, Step
 from deployer.store.state import Store
+from deployer.workflows.account import login_name
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, deploy, expectations, narrated
 from deployer.workflows.leaves import issue
 from deployer.workflows.survey import Survey, Surveyed, Target
-from deployer.workflows.trust import Unlock, check, crls_due, trust_of
+from deployer.workflows.trust import (
+    PassphraseMissing,
+    Unlock,
+    check,
+    crls_due,
+    looked_into,
+    trust_of,
+    unsigned,
+)
 
 THE_CONTROLLER = "controller"
+UNPROVEN = "no certified client was tried: give --identity or the passphrase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,68 +89,96 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     )
 
 
-def carry_out(seen: Preview, operator: Operator) -> tuple[HostResult, ...]:
-    """Do what a preview showed, and say how each host ended."""
-    results = {result.host: result for result in seen.failed}
+def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
+    """
+    Do what a preview showed, and yield how each host ended, as it ends.
+
+    An interrupt is passed on after the hosts in flight have ended and been told of.
+    """
+    yield from seen.failed
     for one in seen.hosts:
-        results[one.target.name] = HostResult(
-            host=one.target.name, outcome=Outcome.UNCHANGED, release=one.plan.release.id
-        )
+        if not one.plan:
+            yield HostResult(
+                host=one.target.name, outcome=Outcome.UNCHANGED, release=one.plan.release.id
+            )
     if seen.changing:
-        for result in _deploy_all(seen.changing, operator):
-            results[result.host] = result
-    return tuple(results[name] for name in sorted(results))
+        yield from _deploy_all(seen.changing, operator)
 
 
-def _deploy_all(changing: Sequence[Surveyed], operator: Operator) -> list[HostResult]:
-    issued, clients = _issue(changing, operator)
-    results: list[HostResult] = []
+def _deploy_all(changing: Sequence[Surveyed], operator: Operator) -> Iterator[HostResult]:
+    signed, clients = _issue(changing, operator)
     ready: list[Deployment] = []
     for one in changing:
         try:
-            ready.append(_deployment(one, issued, clients, operator))
+            ready.append(_deployment(one, signed, clients, operator))
         except DeployerError as error:
-            results.append(HostResult.of_error(one.target.name, error))
+            yield HostResult.of_error(one.target.name, error)
     for deployment, result in in_parallel(
         lambda one: deploy(one, operator.listen), ready, forks=operator.forks
     ):
         if isinstance(result, DeployerError):
-            results.append(HostResult.of_error(deployment.host.name, result))
+            yield HostResult.of_error(deployment.host.name, result)
         else:
-            results.append(result)
-    return results
+            yield replace(result, unproven=_unproven(deployment))
 
 
-def _issue(
-    changing: Sequence[Surveyed], operator: Operator
-) -> tuple[Mapping[str, Mapping[str, Leaf]], Clients]:
-    """Sign everything that this run needs, in one go, before the first host is touched."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signed:
+    """What was signed for this run, or why nothing could be."""
+
+    leaves: Mapping[str, Mapping[str, Leaf]] = field(default_factory=dict)
+    refusal: PassphraseMissing | None = None
+
+
+def _issue(changing: Sequence[Surveyed], operator: Operator) -> tuple[_Signed, Clients]:
+    """
+    Sign everything that this run needs, in one go, before the first host is touched.
+
+    With nobody to ask for the passphrase, the hosts that need nothing signed can still go on.
+    """
+    certified = operator.identity
+    try:
+        with narrated(THE_CONTROLLER, Step.ISSUE, operator.listen) as say:
+            leaves = _sign(changing, operator)
+            if certified is None and (operator.may_unlock or any(map(_needs_signing, changing))):
+                signer = operator.unlock(CLIENT.authority)
+                certified = a_certified_client(operator.store, signer, operator.now)
+            issued = sum(map(len, leaves.values()))
+            say(f"{issued} certificate{'' if issued == 1 else 's'}")
+    except PassphraseMissing as refusal:
+        if all(map(_needs_signing, changing)):
+            raise
+        return _Signed(refusal=refusal), knockers(certified, operator.now)
+    return _Signed(leaves=leaves), knockers(certified, operator.now)
+
+
+def _sign(changing: Sequence[Surveyed], operator: Operator) -> Mapping[str, Mapping[str, Leaf]]:
     store = operator.store
-    due = [(one.target.spec, one.decision) for one in changing if one.decision.due]
-    stale = crls_due(store, operator.now)
-    with narrated(THE_CONTROLLER, Step.ISSUE, operator.listen) as say:
-        for authority in stale:
+    used = {
+        name for one in changing for vhost in one.target.spec.vhosts for name in looked_into(vhost)
+    }
+    for authority in crls_due(store, operator.now):
+        if authority in used:
             store.crls.publish(operator.unlock(authority), now=operator.now)
-        leaves: Mapping[str, Mapping[str, Leaf]] = {}
-        if due:
-            leaves = issue(due, store, operator.unlock(SERVER.authority), operator.now)
-        certified = operator.identity
-        if certified is None and (due or stale or operator.may_unlock):
-            signer = operator.unlock(CLIENT.authority)
-            certified = a_certified_client(store, signer, operator.now)
-        issued = sum(map(len, leaves.values()))
-        say(f"{issued} certificate{'' if issued == 1 else 's'}")
-    return leaves, knockers(certified, operator.now)
+    due = [(one.target.spec, one.decision) for one in changing if one.decision.due]
+    return issue(due, store, operator.unlock(SERVER.authority), operator.now) if due else {}
 
 
-def _deployment(
-    one: Surveyed,
-    issued: Mapping[str, Mapping[str, Leaf]],
-    clients: Clients,
-    operator: Operator,
-) -> Deployment:
+def _needs_signing(one: Surveyed) -> bool:
+    return bool(one.decision.due or unsigned(one.plan.release))
+
+
+def _unproven(deployment: Deployment) -> str:
+    asks = any(one.verify != "none" for one in deployment.expectations)
+    return UNPROVEN if asks and deployment.clients.certified is None else ""
+
+
+def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Operator) -> Deployment:
+    if signed.refusal is not None and _needs_signing(one):
+        raise signed.refusal
     spec = one.target.spec
-    leaves = {**one.decision.kept, **issued.get(spec.host, {})}
+    who = login_name() or f"uid {os.getuid()}"
+    leaves = {**one.decision.kept, **signed.leaves.get(spec.host, {})}
     trust = trust_of(spec, operator.store)
     with narrated(spec.host, Step.CHECK, operator.listen):
         check(spec, leaves, trust, one.clock)
@@ -148,11 +186,11 @@ def _deployment(
         host=one.host,
         found=one.found,
         release=compile_release(spec, leaves, trust, operator.templates),
-        expectations=expectations(spec, leaves),
+        expectations=expectations(spec, leaves, one.found),
         clients=clients,
         switch=Switch(
             token=secrets.token_hex(8),
-            holder=f"{getpass.getuser()}@{socket.gethostname()} with deployer {__version__}",
+            holder=f"{who}@{socket.gethostname()} with deployer {__version__}",
             confirm_timeout=operator.confirm_timeout or spec.confirm_timeout,
         ),
     )

@@ -5,14 +5,16 @@ Everything that can fail without harm happens before `activate`. From then on th
 holds the undo, and this side only says what it saw.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from deployer.apache.compile import Leaf
-from deployer.errors import Interrupted, RolledBack
+from deployer.errors import DeployerError, Interrupted, RolledBack, StepFailed
 from deployer.host import verbs
 from deployer.host.script import Host
 from deployer.host.verbs import Switch
@@ -24,6 +26,8 @@ from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.spec.server import ServerSpec
 
 LOOPBACK = "127.0.0.1"
+MOST_ADDRESSES = 8
+"""A host full of containers has hundreds, and nobody outside reaches them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,47 +46,73 @@ class Deployment:
 
 def deploy(deployment: Deployment, listen: Listener) -> HostResult:
     """Bring a host to its release, or leave it on the one it had."""
-    host, release, switch = deployment.host, deployment.release, deployment.switch
+    host, release = deployment.host, deployment.release
 
     def step(name: Step) -> AbstractContextManager[Callable[[str], None]]:
         return narrated(host.name, name, listen)
 
-    with step(Step.STAGE):
-        directory = verbs.stage(host, release, deployment.found)
-    with step(Step.REHEARSE) as say:
-        say(verbs.rehearse(host, release, directory))
     try:
-        with step(Step.ACTIVATE):
-            verbs.activate(host, release, directory, switch)
-        with step(Step.PROBE) as say:
-            knocks = probe(
-                host,
-                deployment.expectations,
-                deployment.clients,
-                timeout=deployment.probe_timeout,
-            )
-            say(f"{len(knocks)} knocks")
-        if problems := [knock for knock in knocks if knock.problem]:
-            with step(Step.ROLL_BACK):
-                raise _undone(deployment, problems)
-        with step(Step.CONFIRM):
-            verbs.confirm(host, switch)
+        with step(Step.STAGE):
+            directory = verbs.stage(host, release, deployment.found)
+        with step(Step.REHEARSE) as say:
+            say(verbs.rehearse(host, release, directory))
+    except Interrupted as error:
+        hint = "nothing was switched: the old configuration serves; apply again"
+        raise StepFailed(host.name, error.step, error.cause, hint=hint) from error
+    try:
+        _switch(deployment, directory, step)
     except Interrupted as error:
         hint = (
             f"if it was not confirmed, {host.name} goes back by itself within "
-            f"{switch.confirm_timeout} s; deployer status tells"
+            f"{deployment.switch.confirm_timeout} s; deployer status tells"
         )
         raise Interrupted(host.name, error.step, error.cause, hint=hint) from error
+    except DeployerError:
+        raise
+    except BaseException:
+        # A bug of ours, or somebody in a hurry. The timer would undo it; so can we, now.
+        with suppress(DeployerError):
+            verbs.undo(host, deployment.switch.token, "the controller stopped in the middle")
+        raise
     return HostResult(host=host.name, outcome=Outcome.CHANGED, release=release.id)
 
 
-def expectations(spec: ServerSpec, leaves: Mapping[str, Leaf]) -> tuple[Expectation, ...]:
-    """Say how each virtual host should answer; with no leaf, any certificate will do."""
+Stepper = Callable[[Step], AbstractContextManager[Callable[[str], None]]]
+
+
+def _switch(deployment: Deployment, directory: str, step: Stepper) -> None:
+    """Activate, and confirm what a probe finds good. Raises `RolledBack` for the rest."""
+    host, switch = deployment.host, deployment.switch
+    with step(Step.ACTIVATE):
+        verbs.activate(host, deployment.release, directory, switch)
+    with step(Step.PROBE) as say:
+        timeout = deployment.probe_timeout
+        knocks = probe(host, deployment.expectations, deployment.clients, timeout=timeout)
+        say(f"{len(knocks)} knocks")
+    if problems := [knock for knock in knocks if knock.problem]:
+        with step(Step.ROLL_BACK):
+            raise _undone(deployment, problems)
+    with step(Step.CONFIRM):
+        verbs.confirm(host, switch)
+
+
+def expectations(
+    spec: ServerSpec, leaves: Mapping[str, Leaf], found: Observation
+) -> tuple[Expectation, ...]:
+    """
+    Say how each virtual host should answer; with no leaf, any certificate will do.
+
+    A site on all addresses is looked for on each of the host's own: a virtual host of somebody
+    else's on one of them would answer in its place there, and let anybody in.
+    """
+    others = tuple(one for one in found.addresses if not ip_address(one).is_loopback)
     return tuple(
         Expectation(
             address=vhost.ip or LOOPBACK,
+            own_addresses=() if vhost.ip else others[:MOST_ADDRESSES],
             port=vhost.port,
             server_name=vhost.server_name,
+            aliases=vhost.names[1:],
             fingerprint=_fingerprint(leaves.get(vhost.slug)),
             verify=vhost.client_auth.verify,
         )
@@ -93,11 +123,14 @@ def expectations(spec: ServerSpec, leaves: Mapping[str, Leaf]) -> tuple[Expectat
 def probe(
     host: Host, wanted: tuple[Expectation, ...], clients: Clients, *, timeout: float
 ) -> tuple[Knock, ...]:
-    """Knock at every virtual host, through the host's own connection."""
+    """Knock at every virtual host through the host's own connection, each at least once."""
+    deadline = time.monotonic() + timeout
     return tuple(
         knock
         for expected in wanted
-        for knock in await_content(host.dial, expected, clients, timeout=timeout)
+        for knock in await_content(
+            host.dial, expected, clients, timeout=max(0, deadline - time.monotonic())
+        )
     )
 
 
@@ -106,12 +139,17 @@ def narrated(host: str, step: Step, listen: Listener) -> Iterator[Callable[[str]
     """Tell the listener when a step begins and ends; the block may add a detail."""
     details: list[str] = []
     listen(Event(host=host, step=step, ended=False))
-    yield details.append
+    try:
+        yield details.append
+    except Interrupted as error:
+        # A transport knows that the line went dead, and not what it was being used for.
+        raise Interrupted(host, step, error.cause, hint=error.hint) from error
     listen(Event(host=host, step=step, ended=True, detail=", ".join(details)))
 
 
 def _undone(deployment: Deployment, problems: list[Knock]) -> Exception:
-    why = "; ".join(f"{knock.server_name}: {knock.problem}" for knock in problems)
+    # Three clients that meet one closed port have one problem.
+    why = "; ".join(dict.fromkeys(f"{knock.server_name}: {knock.problem}" for knock in problems))
     verdict = verbs.undo(deployment.host, deployment.switch.token, why)
     # None: the dead-man timer was quicker, and the host is back already.
     return verdict or RolledBack(deployment.host.name, Step.PROBE, why)

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deployer.errors import DeployerError
 from deployer.pki import pem
-from deployer.pki.authority import Signer
+from deployer.pki.authority import Authority, Signer
 from deployer.pki.issue import LeafRequest
-from deployer.pki.keys import KeyType, PrivateKey, key_digest, private_key_pem
+from deployer.pki.keys import KeyType, PrivateKey, is_same_key, key_digest, private_key_pem
+from deployer.pki.material import date_problems, is_issued_by, title
 from deployer.pki.names import identity_alternative_names, identity_name
 from deployer.pki.pkcs12 import to_pkcs12
 from deployer.pki.profiles import CLIENT
@@ -21,6 +24,9 @@ from deployer.probe.handshake import Identity
 from deployer.store.randomness import generate_key, random_password
 from deployer.store.records import CertificateRequest, IssuedCertificate
 from deployer.store.state import Store
+
+_READ = "name the directory that deployer client issue -o wrote"
+_ISSUE = "deployer client issue makes a new one"
 
 
 class HandOverError(DeployerError):
@@ -100,22 +106,74 @@ def issue_identity(
     )
 
 
-def read_identity(directory: Path) -> Identity:
-    """Read an identity that was handed over, to knock at servers with."""
-    keys = sorted(directory.glob("*.key"))
+def read_identity(directory: Path, store: Store, *, now: datetime) -> Identity:
+    """
+    Read an identity that was handed over, to knock at servers with.
+
+    Servers that turn it away are taken for broken and go back to the release before. So one
+    that they would be right to turn away is refused here, before anything connects.
+    """
+    try:
+        keys = sorted(path for path in directory.iterdir() if path.suffix == ".key")
+    except OSError as error:
+        raise HandOverError(f"cannot read {directory}: {error.strerror}", hint=_READ) from error
     if len(keys) != 1:
         raise HandOverError(
             f"{directory} holds {len(keys)} keys where one is expected",
-            hint="name the directory that deployer client issue -o wrote",
+            hint=_READ,
         )
+    key = _read_key(keys[0])
+    file = keys[0].with_suffix(".pem")
+    leaf = _read_certificate(file)
+    if not is_same_key(key.public_key(), leaf.public_key()):
+        raise HandOverError(f"{keys[0]} is not the key of the certificate in {file}", hint=_READ)
+    for message, hint in date_problems(leaf, now):
+        raise HandOverError(f"{file}: {message}", hint=_ISSUE if hint == "renew it" else hint)
+    authority = _issuer(leaf, store)
+    if authority is None:
+        raise HandOverError(
+            f"{file}: {title(leaf)} was not issued by the clients' authority of this CA",
+            hint=_ISSUE,
+        )
+    lists = store.crls.current(authority)
+    if any(one.get_revoked_certificate_by_serial_number(leaf.serial_number) for one in lists):
+        raise HandOverError(f"{file}: {title(leaf)} was revoked", hint=_ISSUE)
+    return Identity(certificate=leaf, chain=authority.fullchain(leaf)[1:], key=key)
+
+
+def _read_key(file: Path) -> PrivateKey:
     try:
-        key = load_pem_private_key(keys[0].read_bytes(), password=None)
-        leaf, *chain = pem.read_certificates(keys[0].with_suffix(".pem").read_bytes())
-    except (OSError, ValueError, TypeError) as error:
-        raise HandOverError(f"the identity in {directory} cannot be read: {error}") from error
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except OSError as error:
+        raise HandOverError(f"cannot read {file}: {error.strerror}") from error
+    except TypeError as error:  # what the library raises for a key that needs a password
+        raise HandOverError(f"{file} is encrypted", hint="decrypt it: openssl pkey") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise HandOverError(f"{file} holds no private key that can be read", hint=_READ) from error
     if not isinstance(key, PrivateKey):
-        raise HandOverError(f"{keys[0]} is of a kind that TLS does not use")
-    return Identity(certificate=leaf, chain=tuple(chain), key=key)
+        raise HandOverError(f"{file} is of a kind that TLS does not use")
+    return key
+
+
+def _read_certificate(file: Path) -> x509.Certificate:
+    try:
+        return pem.read_certificates(file.read_bytes())[0]
+    except OSError as error:
+        raise HandOverError(f"cannot read {file}: {error.strerror}") from error
+    except pem.MalformedPem as error:
+        raise HandOverError(f"{file}: {error.message}", hint=error.hint) from error
+
+
+def _issuer(leaf: x509.Certificate, store: Store) -> Authority | None:
+    """Find the generation of the clients' authority that signed a certificate."""
+    return next(
+        (
+            one
+            for one in store.authorities.list()
+            if one.name == CLIENT.authority and is_issued_by(leaf, one.certificate)
+        ),
+        None,
+    )
 
 
 def _pkcs12(name: str, key: PrivateKey, issued: IssuedCertificate, password: str) -> bytes:
@@ -147,7 +205,8 @@ def _claimed(directory: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[
         ) from error
     except OSError as error:
         _remove(made)
-        raise HandOverError(f"cannot write {error.filename}: {error.strerror}") from error
+        where = error.filename or directory  # a full disk does not say which file it was
+        raise HandOverError(f"cannot write {where}: {error.strerror}") from error
     except BaseException:
         _remove(made)
         raise

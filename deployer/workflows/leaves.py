@@ -41,7 +41,12 @@ def decide(spec: ServerSpec, found: Observation, store: Store, now: datetime) ->
     due: dict[str, str] = {}
     issuer = store.authorities.current(SERVER.authority)
     for vhost in spec.vhosts:
-        issued = store.certificates.latest(kind="server", host=spec.host, name=vhost.slug)
+        issued = store.certificates.of_target(
+            kind="server",
+            host=spec.host,
+            name=vhost.slug,
+            key_sha256=found.digest(f"tls/{vhost.slug}/key.pem"),
+        )
         held = None
         if issued is not None:
             held = Held(

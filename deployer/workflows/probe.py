@@ -41,7 +41,7 @@ def probe_all(
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
         else:
-            wanted = expectations(target.spec, result.decision.kept)
+            wanted = expectations(target.spec, result.decision.kept, result.found)
             knocks = probe(result.host, wanted, clients, timeout=PATIENCE)
             found.append(Probed(host=target.name, knocks=knocks))
     return (

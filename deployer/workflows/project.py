@@ -1,5 +1,6 @@
 """The project that commands work in: the directory of `deployer.toml`, and what it says."""
 
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,10 +47,20 @@ class Project:
         directory = shipped_templates()
         return Templates(
             {
-                str(path.relative_to(directory)): path.read_text()
+                str(path.relative_to(directory)): path.read_text(encoding="utf-8")
                 for path in sorted(directory.rglob("apache/*.j2"))
             }
         )
+
+
+def here() -> Path:
+    """Name the directory that we were started in."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ProjectError(
+            f"the current directory cannot be found: {error.strerror}", hint="cd to the project"
+        ) from error
 
 
 def find(
@@ -65,7 +76,7 @@ def find(
 
     Without a `deployer.toml` the directory itself is the project, if an inventory is given.
     """
-    root = next((one for one in (start, *start.parents) if (one / FILE).is_file()), None)
+    root = next((one for one in (start, *start.parents) if _is_there(one / FILE)), None)
     if root is None and not inventory and state is None:
         raise ProjectError(
             f"there is no {FILE} in {start} or above it",
@@ -79,7 +90,7 @@ def find(
         state=state or root / settings.state,
         known_hosts=(known_hosts,)
         if known_hosts
-        else tuple((root / one).expanduser() for one in settings.known_hosts),
+        else tuple(_expanded(root / FILE, root, one) for one in settings.known_hosts),
         forks=forks or settings.forks,
     )
 
@@ -89,9 +100,30 @@ def _shown(path: Path, start: Path) -> str:
     return str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
 
 
+def _is_there(path: Path) -> bool:
+    """Say whether there is such a file; one that may not be looked for is not nothing."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ProjectError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _expanded(file: Path, root: Path, path: str) -> Path:
+    try:
+        return root / Path(path).expanduser()
+    except RuntimeError as error:
+        raise ProjectError(f"{file}: {path}: there is no such home directory") from error
+
+
 def _read(path: Path) -> Settings:
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path} is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"{path}: {error}") from error
     try:

@@ -9,6 +9,7 @@ from deployer.inventory.model import Host
 from deployer.store.state import Store
 from deployer.workflows.targets import specs
 from deployer.workflows.trust import trust_of
+from deployer.workflows.writing import write_texts
 
 Rendered = Mapping[str, Mapping[str, str]]
 """Texts by their path in the release, by host."""
@@ -23,11 +24,10 @@ def render_all(hosts: Sequence[Host], store: Store, templates: Templates) -> Ren
 
 def write(rendered: Rendered, directory: Path) -> tuple[Path, ...]:
     """Write the files below a directory, one directory a host."""
-    made = []
-    for host, files in rendered.items():
-        for name, text in files.items():
-            path = directory / host / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            made.append(path)
-    return tuple(made)
+    texts = {
+        directory / host / name: text
+        for host, files in rendered.items()
+        for name, text in files.items()
+    }
+    write_texts(texts)
+    return tuple(texts)

@@ -1,9 +1,11 @@
 """A new project: the files that a first apply needs, with comments where one would ask."""
 
+import os
 from pathlib import Path
 
 from deployer.errors import DeployerError
 from deployer.resources import templates
+from deployer.workflows.writing import write_texts
 
 
 class AlreadyThere(DeployerError):
@@ -18,17 +20,15 @@ def scaffold(directory: Path) -> tuple[Path, ...]:
     """
     source = templates() / "project"
     made = {
-        directory / path.relative_to(source): path.read_text()
+        directory / path.relative_to(source): path.read_text(encoding="utf-8")
         for path in source.rglob("*")
         if path.is_file()
     }
-    present = sorted(path for path in made if path.exists())
+    present = sorted(path for path in made if os.path.lexists(path))
     if present:
         raise AlreadyThere(
             f"{present[0]} exists, and nothing is ever overwritten",
             hint="choose an empty directory: deployer init DIR",
         )
-    for path, text in made.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_texts(made)
     return tuple(sorted(made, key=lambda path: (len(path.parts), path)))

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from deployer.errors import DeployerError
-from deployer.pki.authority import Authority
-from deployer.pki.renewal import crls_end, due_at
+from deployer.pki.renewal import are_crls_due, crls_end, due_at
 from deployer.probe.verdict import Knock
+from deployer.release import File
 from deployer.result import HostResult
 from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
@@ -16,6 +16,7 @@ from deployer.workflows.apply import Operator
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import expectations, probe
 from deployer.workflows.survey import Survey, Surveyed, Target
+from deployer.workflows.trust import looked_into, trust_of
 
 
 class Health(StrEnum):
@@ -32,11 +33,12 @@ class VhostStatus:
 
     host: str
     server_name: str
+    """Empty for a host that should serve no site at all."""
     serial: int | None
     """Of the certificate that is really served."""
     expires: datetime | None
     crls_until: datetime | None
-    """When the last revocation list on record ends, and every client is refused."""
+    """When the last revocation list on the host ends, and every client is refused."""
     release: str
     health: Health
     remarks: tuple[str, ...]
@@ -68,61 +70,96 @@ def exit_status(statuses: Iterable[VhostStatus], failed: Iterable[HostResult]) -
 
 
 def _of_host(host: Surveyed, store: Store, now: datetime) -> list[VhostStatus]:
-    statuses = []
     spec, clients = host.target.spec, knockers(None, now)
-    for vhost, expected in zip(spec.vhosts, expectations(spec, host.decision.kept), strict=True):
-        knocks = probe(host.host, (expected,), clients, timeout=0)
-        until = _crls_until(vhost, store)
-        statuses.append(_of_vhost(host, vhost, knocks, until, now))
-    return statuses
+    wanted = expectations(spec, host.decision.kept, host.found)
+    statuses = [
+        _of_vhost(
+            host,
+            vhost,
+            probe(host.host, (expected,), clients, timeout=0),
+            _Lists.on(host, vhost, store, now),
+            now,
+        )
+        for vhost, expected in zip(spec.vhosts, wanted, strict=True)
+    ]
+    # Whatever is left of the sites that it once had must not go unseen.
+    return statuses or [_of_vhost(host, None, (), _Lists(), now)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lists:
+    """The revocation lists that a virtual host looks into: until when, and what is wrong."""
+
+    until: datetime | None = None
+    wrong: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def on(cls, host: Surveyed, vhost: VhostSpec, store: Store, now: datetime) -> "_Lists":
+        """Judge what is on the host, which is what is on record if their digests agree."""
+        path = f"crl/{vhost.slug}.pem"
+        there = host.found.digest(path)
+        if there is None or not looked_into(vhost):
+            return cls()
+        known = trust_of(host.target.spec, store)[vhost.slug].crls
+        if known is None or there != File.of(path, known).digest:
+            return cls(warnings=("revocation lists on the host are not those on record",))
+        auth = vhost.client_auth
+        names = looked_into(vhost) if auth.revocation == "chain" else auth.authorities
+        ladders = [store.crls.current(store.authorities.current(name)) for name in names]
+        until = min(map(crls_end, ladders))
+        if until <= now:
+            wrong = f"revocation lists ended on {until:%Y-%m-%d}: every client is refused"
+            return cls(until=until, wrong=(wrong,))
+        if any(are_crls_due(ladder, now) for ladder in ladders):
+            warning = f"revocation lists are half over and end on {until:%Y-%m-%d}"
+            return cls(until=until, warnings=(warning,))
+        return cls(until=until)
 
 
 def _of_vhost(
     host: Surveyed,
-    vhost: VhostSpec,
+    vhost: VhostSpec | None,
     knocks: Sequence[Knock],
-    until: datetime | None,
+    lists: _Lists,
     now: datetime,
 ) -> VhostStatus:
     answers = [knock.answer for knock in knocks if knock.answer is not None]
     served = next((answer.served for answer in answers if answer.served is not None), None)
-    wrong = [knock.problem for knock in knocks if knock.problem]
-    warnings = []
-    if host.plan:
-        warnings.append(f"differs from its release in {len(host.plan.changes)} places")
+    wrong = [*(knock.problem for knock in knocks if knock.problem), *lists.wrong]
+    warnings = [*_of_release(host), *lists.warnings]
     if served is not None and now >= due_at(served):
         warnings.append("certificate due for renewal")
-    if until is not None and (until - now).days < CRL_WARNING_DAYS:
-        warnings.append(f"revocation lists end on {until:%Y-%m-%d}")
     if served is not None and served.not_valid_after_utc <= now:
         wrong += [f"certificate expired on {served.not_valid_after_utc:%Y-%m-%d}"]
     health = Health.CRITICAL if wrong else Health.WARNING if warnings else Health.OK
     return VhostStatus(
         host=host.target.name,
-        server_name=vhost.server_name,
+        server_name=vhost.server_name if vhost else "",
         serial=served.serial_number if served else None,
         expires=served.not_valid_after_utc if served else None,
-        crls_until=until,
+        crls_until=lists.until,
         release=host.found.current,
         health=health,
         remarks=(*wrong, *warnings),
     )
 
 
-CRL_WARNING_DAYS = 14
+LAST_SWITCH = {
+    "rolled_back": "the last switch was rolled back",
+    "needs_hands": "the last switch failed and so did its rollback",
+}
 
 
-def _crls_until(vhost: VhostSpec, store: Store) -> datetime | None:
-    auth = vhost.client_auth
-    if auth.verify == "none" or auth.revocation == "none":
-        return None
-    ladders = [
-        store.crls.current(authority)
-        for name in auth.authorities
-        for authority in _and_above(store.authorities.current(name), store)
-    ]
-    return min(crls_end(ladder) for ladder in ladders)
-
-
-def _and_above(authority: Authority, store: Store) -> list[Authority]:
-    return [one for one in store.authorities.list() if one.certificate in authority.bundle]
+def _of_release(host: Surveyed) -> list[str]:
+    """Say how far a host is from its release, and why if its last switch failed."""
+    if not host.plan:
+        return []
+    count = len(host.plan.changes)
+    remarks = [f"differs from its release in {count} place{'' if count == 1 else 's'}"]
+    # Outcome, token, new release, old one, time, and then the reason in words.
+    words = host.found.last_outcome.split(" ", 5)
+    if words[0] in LAST_SWITCH:
+        reason = "".join(words[5:]).strip()
+        remarks.append(f"{LAST_SWITCH[words[0]]}{f': {reason}' if reason else ''}")
+    return remarks

@@ -13,11 +13,18 @@ from typing import Self
 
 from deployer.apache.compile import compile_release
 from deployer.apache.rendering import Templates
-from deployer.errors import DeployerError, Locked, NeedsHands, StepFailed
+from deployer.errors import (
+    DeployerError,
+    Interrupted,
+    Locked,
+    NeedsHands,
+    StepFailed,
+    Unreachable,
+)
 from deployer.fleet.executor import in_parallel
 from deployer.host import verbs
 from deployer.host.script import Host
-from deployer.observation import Observation
+from deployer.observation import Observation, Pending
 from deployer.plan import Plan, plan
 from deployer.result import Event, Listener, Step
 from deployer.spec.connection import Connection
@@ -70,12 +77,15 @@ class Survey(AbstractContextManager["Survey"]):
         *,
         now: datetime,
         texts: bool = False,
+        settles: bool = False,
     ) -> None:
+        """`settles`: finish first what an interrupted run left; otherwise nothing is changed."""
         self._connect = connect
         self._store = store
         self._templates = templates
         self._now = now
         self._texts = texts
+        self._settles = settles
         self._stale = crls_due(store, now)
         self._open: list[Transport] = []
 
@@ -89,7 +99,7 @@ class Survey(AbstractContextManager["Survey"]):
             transport = self._connect(target.connection)
             self._open.append(transport)
             host = Host(target.name, transport, target.spec.layout, target.connection.address)
-            found = settle(host, verbs.observe(host, texts=self._texts))
+            found = self._observe(host)
             listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
             return host, found
 
@@ -99,14 +109,25 @@ class Survey(AbstractContextManager["Survey"]):
             else:
                 yield target, self._compare(target, *result)
 
+    def _observe(self, host: Host) -> Observation:
+        try:
+            found = verbs.observe(host, texts=self._texts)
+            if self._settles and found.pending is not None:
+                settle(host, found.pending, found)
+                return verbs.observe(host, texts=self._texts)
+        except Interrupted as error:
+            # Nothing was begun here, so nothing is unknown.
+            raise Unreachable(host.name, Step.OBSERVE, error.cause, hint=error.hint) from error
+        return found
+
     def _compare(self, target: Target, host: Host, found: Observation) -> Surveyed | DeployerError:
         try:
             _fit(target, found)
             decision = decide(target.spec, found, self._store, self._now)
             trust = trust_of(target.spec, self._store, stale=self._stale)
+            release = compile_release(target.spec, decision.preview(), trust, self._templates)
         except DeployerError as error:
             return error
-        release = compile_release(target.spec, decision.preview(), trust, self._templates)
         return Surveyed(
             target=target,
             host=host,
@@ -128,25 +149,24 @@ class Survey(AbstractContextManager["Survey"]):
         return self
 
 
-def settle(host: Host, found: Observation) -> Observation:
+def settle(host: Host, pending: Pending, found: Observation) -> None:
     """
     Finish what an interrupted run left on a host before anything else happens there.
 
     A switch still within its time belongs to somebody; one past it means that its timer died,
     with a reboot perhaps, and is undone now.
     """
-    pending = found.pending
-    if pending is None:
-        return found
     left = pending.deadline - found.clock
     if left > 0 and not pending.undoing:
-        message = f"{host.name}: an activation awaits its confirmation, by {found.lease_holder}"
-        raise Locked(message, hint=f"without one the host undoes it in {left} s; try again then")
+        who = found.lease_holder or "somebody"
+        raise Locked(
+            f"an activation by {who} awaits its confirmation",
+            hint=f"without one the host undoes it in {left} s; try again then",
+        )
     verdict = verbs.undo(host, pending.token, "left behind by an interrupted run")
     # Rolled back is what we asked for here; anything worse is worth stopping for.
     if isinstance(verdict, NeedsHands):
         raise verdict
-    return verbs.observe(host)
 
 
 def _fit(target: Target, found: Observation) -> None:
@@ -162,7 +182,7 @@ def _fit(target: Target, found: Observation) -> None:
         raise StepFailed(
             target.name,
             Step.OBSERVE,
-            f"{target.connection.user} has no power over Apache here",
+            f"{target.connection.user or 'your account'} has no power over Apache here",
             hint="set ansible_become: true, or give -b",
         )
     if found.apache_pid is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from deployer.errors import DeployerError
 from deployer.inventory.loading import load_inventory
 from deployer.inventory.model import Host, Inventory
 from deployer.inventory.patterns import select
@@ -10,9 +11,13 @@ from deployer.inventory.place import Problem
 from deployer.sources import read_sources
 from deployer.spec.connection import Connection, Defaults, connection
 from deployer.spec.problems import SpecError
-from deployer.spec.server import ServerSpec, server_specs
+from deployer.spec.server import VHOSTS, ServerSpec, server_specs
 from deployer.workflows.project import Project
 from deployer.workflows.survey import Target
+
+
+class NoUser(DeployerError):
+    """A host that nobody can log in to, for want of a name."""
 
 
 def read_inventory(project: Project, extra: Sequence[str] = ()) -> Inventory:
@@ -30,9 +35,13 @@ def specs(hosts: Sequence[Host]) -> tuple[ServerSpec, ...]:
     """
     Read what these hosts should serve, with every mistake in every host at once.
 
-    A host without virtual hosts is none of ours and is left out.
+    A host that never speaks of virtual hosts is none of ours and is left out. One with an empty
+    list had some, perhaps: whatever is left of them there has to go.
     """
-    return tuple(spec for spec in server_specs(hosts) if spec.vhosts)
+    ours = [host for host in hosts if VHOSTS in host.variables]
+    # The others are read all the same: what is wrong with them is worth knowing now.
+    names = {host.name for host in ours}
+    return tuple(spec for spec in server_specs(hosts) if spec.host in names)
 
 
 def targets(hosts: Sequence[Host], defaults: Defaults) -> tuple[Target, ...]:
@@ -43,12 +52,21 @@ def targets(hosts: Sequence[Host], defaults: Defaults) -> tuple[Target, ...]:
     return tuple(Target(connection=way, spec=spec) for way, spec in zip(ways, wanted, strict=True))
 
 
+def _with_a_user(way: Connection) -> Connection:
+    if not way.user and way.way != "local":
+        raise NoUser(
+            f"{way.name}: nothing says whom to log in as, and your own account has no name",
+            hint="set ansible_user, or give -u",
+        )
+    return way
+
+
 def _connections(hosts: Sequence[Host], defaults: Defaults) -> tuple[Connection, ...]:
     found: list[Connection] = []
     problems: list[Problem] = []
     for host in hosts:
         try:
-            found.append(connection(host, defaults))
+            found.append(_with_a_user(connection(host, defaults)))
         except SpecError as error:
             problems += error.problems
     if problems:

@@ -14,6 +14,7 @@ from deployer.pki.material import Problem, check_server
 from deployer.pki.profiles import AUTHORITIES, ROOT
 from deployer.pki.renewal import are_crls_due
 from deployer.pki.trust import check_crls, check_trust, depth
+from deployer.release import Release
 from deployer.result import Step
 from deployer.spec.server import ServerSpec
 from deployer.spec.vhost import VhostSpec
@@ -21,6 +22,10 @@ from deployer.store.state import Store
 
 Unlock = Callable[[str], Signer]
 """Open the key of an authority by name; asks for the passphrase the first time only."""
+
+
+class PassphraseMissing(DeployerError):
+    """Something is to be signed, and there is nobody to ask for the passphrase."""
 
 
 class TooShallow(DeployerError):
@@ -42,6 +47,24 @@ def trust_of(spec: ServerSpec, store: Store, *, stale: Collection[str] = ()) -> 
         for vhost in spec.vhosts
         if vhost.client_auth.verify != "none"
     }
+
+
+def looked_into(vhost: VhostSpec) -> frozenset[str]:
+    """Name the authorities whose lists a virtual host gets: every one above its clients."""
+    auth = vhost.client_auth
+    if auth.verify == "none" or auth.revocation == "none":
+        return frozenset()
+    # Every authority of ours is below the root, whose lists are in the same file.
+    return frozenset({ROOT.name, *auth.authorities})
+
+
+def unsigned(release: Release) -> frozenset[str]:
+    """Name the files of a planned release whose lists will be signed anew."""
+    return frozenset(
+        file.path
+        for file in release.files
+        if file.path.startswith("crl/") and file.content == UNSIGNED
+    )
 
 
 def crls_due(store: Store, now: datetime) -> tuple[str, ...]:
@@ -81,7 +104,7 @@ def check(
 def _check_clients(vhost: VhostSpec, trust: Trust, clock: datetime) -> tuple[Problem, ...]:
     problems = check_trust(vhost.slug, trust.bundle, now=clock)
     revocation = vhost.client_auth.revocation
-    if problems or revocation == "none":
+    if problems or revocation == "none" or trust.crls is None:
         return problems
     anchors = pem.read_certificates(trust.bundle)
     return check_crls(vhost.slug, trust.crls, trust=anchors, revocation=revocation, now=clock)
@@ -90,15 +113,6 @@ def _check_clients(vhost: VhostSpec, trust: Trust, clock: datetime) -> tuple[Pro
 def _trust(host: str, vhost: VhostSpec, store: Store, stale: Collection[str]) -> Trust:
     authorities = [_authority(host, vhost, name, store) for name in vhost.client_auth.authorities]
     bundle = tuple(dict.fromkeys(one for ca in authorities for one in ca.bundle))
-    above = {ca for one in authorities for ca in one.bundle}
-    crls = [
-        crl
-        for ca in store.authorities.list()
-        if ca.certificate in above
-        for crl in store.crls.current(ca)
-    ]
-    # Every authority of ours is below the root, whose lists are in the same file.
-    outdated = bool({ROOT.name, *vhost.client_auth.authorities} & set(stale))
     needed = depth(bundle)
     asked = vhost.client_auth.depth
     if asked is not None and asked < needed:
@@ -110,10 +124,22 @@ def _trust(host: str, vhost: VhostSpec, store: Store, stale: Collection[str]) ->
     return Trust(
         bundle=pem.write_certificates(bundle),
         names=pem.write_certificates(ca.certificate for ca in authorities),
-        crls=UNSIGNED if outdated else pem.write_crls(crls),
+        crls=_lists(vhost, bundle, store, stale),
         depth=asked or needed,
         issuers=tuple(_common_name(ca.certificate) for ca in authorities),
     )
+
+
+def _lists(
+    vhost: VhostSpec, bundle: Collection[x509.Certificate], store: Store, stale: Collection[str]
+) -> bytes | None:
+    names = looked_into(vhost)
+    if not names:
+        return None
+    if names & set(stale):
+        return UNSIGNED
+    above = [ca for ca in store.authorities.list() if ca.certificate in bundle]
+    return pem.write_crls(crl for ca in above for crl in store.crls.current(ca))
 
 
 def _authority(host: str, vhost: VhostSpec, name: str, store: Store) -> Authority:

@@ -33,7 +33,11 @@ def main() -> None:
 
     with Session(Common(passphrase_file=Path("passphrase"))) as session:
         operator = replace(session.operator(confirm_timeout=CONFIRM_TIMEOUT), listen=listen)
-        carry_out(preview(session.survey(), session.targets("all"), operator), operator)
+        list(
+            carry_out(
+                preview(session.survey(settles=True), session.targets("all"), operator), operator
+            )
+        )
 
 
 def die() -> None:

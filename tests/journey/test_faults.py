@@ -23,9 +23,9 @@ def test_an_unknown_host_key_is_refused_with_the_line_to_type(desk: Workbench) -
 
 
 def test_a_changed_host_key_is_refused(desk: Workbench) -> None:
-    (line, *_) = desk.host.known_hosts.read_text().splitlines()
     stranger = "AAAAC3NzaC1lZDI1NTE5AAAAIE3TMYLLIKlHPlMsrC3oHFzNkyEgkNTlXVKZiDbkkoMn"
-    name = line.split()[0]
+    port = desk.host.ssh_port
+    name = desk.host.address if port == 22 else f"[{desk.host.address}]:{port}"
     (desk.directory / "known").write_text(f"{name} ssh-ed25519 {stranger}\n")
 
     said = desk.deployer("plan", "--known-hosts", "known", status=4).stderr
@@ -101,7 +101,7 @@ def test_a_probe_that_fails_rolls_back_without_a_failed_request(live_desk: Workb
         said = desk.apply(status=2)
 
     assert "rolled_back" in said.stdout
-    assert "b.example.com: serves serial" in said.stderr
+    assert "b.example.com: 127.0.0.1 serves serial" in said.stderr
     assert visitor.failures == ()
     assert desk.host.exec(["readlink", f"{desk.host.layout.root}/current"]).stdout == live
     assert desk.curl(*desk.alice).stdout == "200"

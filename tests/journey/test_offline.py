@@ -54,7 +54,9 @@ def test_the_files_of_an_identity_are_its_owners_alone(project: Path) -> None:
 def test_the_authorities_are_listed_with_their_dates(project: Path) -> None:
     shown = deployer(project, "ca", "show").stdout.splitlines()
 
-    assert [line.split()[0] for line in shown] == ["AUTHORITY", "root", "servers", "clients"]
+    names = [line.split()[0] for line in shown]
+    assert names == ["AUTHORITY", "root", "servers", "clients", "root"]
+    assert re.fullmatch("root SHA-256 [0-9A-F]{64}", shown[-1])
 
 
 def test_a_second_ca_is_refused(project: Path) -> None:

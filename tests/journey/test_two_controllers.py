@@ -1,45 +1,10 @@
 """Two operators at one host: one works, the other is told who."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
-from deployer.cli.options import Common
-from deployer.cli.session import Session
-from deployer.result import Event, HostResult, Outcome, Step
-from deployer.workflows.apply import carry_out, preview
+from deployer.result import Outcome, Step
+from tests.journey.paused import apply_paused_at
 from tests.journey.workbench import Workbench
-
-
-@contextmanager
-def apply_paused_at(step: Step) -> Iterator[list[HostResult]]:
-    """Run an apply in this process that waits before a step for as long as the block lasts."""
-    reached, go_on = threading.Event(), threading.Event()
-    results: list[HostResult] = []
-
-    def listen(event: Event) -> None:
-        if event.step is step and not event.ended:
-            reached.set()
-            go_on.wait(timeout=60)
-
-    def run() -> None:
-        with Session(Common(passphrase_file=Path("passphrase"))) as session:
-            operator = replace(session.operator(), listen=listen)
-            seen = preview(session.survey(), session.targets("all"), operator)
-            results.extend(carry_out(seen, operator))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert reached.wait(timeout=60)
-        yield results
-    finally:
-        go_on.set()
-        thread.join(timeout=60)
 
 
 @pytest.mark.parametrize("step", [Step.PROBE, Step.CONFIRM])

@@ -156,3 +156,17 @@ def test_all_mistakes_are_reported_at_once() -> None:
 
 def test_an_error_about_a_password_does_not_quote_it() -> None:
     assert not [line for line in refused('ansible_password: "hunter2\\n"') if "hunter2" in line]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("ansible_becom", "ansible_become"), ("ansible_prot", "ansible_port")]
+)
+def test_a_mistyped_variable_is_no_silent_default(typed: str, meant: str) -> None:
+    (said,) = refused(f"{typed}: 1")
+
+    assert f"{typed}: unknown variable, did you mean {meant}?" in said
+
+
+@pytest.mark.parametrize("name", ["ansible_network_os", "ansible_winrm_transport", "ansible_facts"])
+def test_variables_of_other_connections_are_none_of_our_business(name: str) -> None:
+    assert reach(f"{name}: 1").address == "web1"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployer.pki.authority import Authority
+from deployer.pki.crl import CRL
 from deployer.pki.issue import LeafRequest
 from deployer.pki.keys import KeyType, key_digest, private_key_pem
 from deployer.pki.names import identity_alternative_names, subject_alternative_names
@@ -30,6 +31,12 @@ def found_ca(directory: Path) -> tuple[Authority, ...]:
             key_type=KeyType.P256,
             cost=CHEAP,
         )
+
+
+def lists_above(store: Store, authority: Authority) -> tuple[CRL, ...]:
+    """The lists that verify clients of an authority: its own and those of all above it."""
+    above = [one for one in store.authorities.list() if one.certificate in authority.bundle]
+    return tuple(crl for one in above for crl in store.crls.current(one))
 
 
 def server_request(host: str = "web1", name: str = "api.example.com") -> CertificateRequest:

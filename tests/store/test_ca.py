@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from deployer.pki.keys import KeyType, private_key_pem
 from deployer.pki.names import InvalidName
-from deployer.pki.pem import read_crls
+from deployer.pki.pem import write_crls
 from deployer.pki.trust import check_crls, check_trust, depth
 from deployer.store.database import NoState
 from deployer.store.founding import AlreadyFounded
@@ -18,6 +18,7 @@ from tests.store.examples import (
     PASSPHRASE,
     client_request,
     found_ca,
+    lists_above,
     server_request,
 )
 
@@ -39,7 +40,7 @@ def test_a_ca_is_a_root_and_an_authority_for_each_side(store: Store) -> None:
 def test_a_new_ca_is_ready_for_apache(store: Store) -> None:
     for name in ("servers", "clients"):
         authority = store.authorities.current(name)
-        lists = store.crls.bundle_pem(authority)
+        lists = write_crls(lists_above(store, authority))
 
         assert not check_trust(name, authority.bundle_pem, now=NOW)
         assert not check_crls(name, lists, trust=authority.bundle, revocation="chain", now=NOW)
@@ -57,7 +58,7 @@ def test_what_a_ca_issues_verifies(store: Store, tmp_path: Path) -> None:
             issued.certificate,
             untrusted=[issued.authority.certificate],
             roots=[root],
-            crls=store.crls.bundle(issued.authority),
+            crls=lists_above(store, issued.authority),
             purpose=purpose,
         )
 
@@ -150,9 +151,3 @@ def test_no_private_key_is_in_the_state(store: Store, state: Path) -> None:
     assert b"api.example.com" in content
     for needle in needles:
         assert needle not in content
-
-
-def test_files_of_lists_hold_lists_and_nothing_else(store: Store) -> None:
-    content = store.crls.bundle_pem(store.authorities.current("clients"))
-
-    assert len(read_crls(content)) == content.count(b"-----BEGIN ") == 7

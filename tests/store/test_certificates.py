@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from deployer.pki.keys import KeyType
 from deployer.pki.material import check_server
 from deployer.pki.profiles import SERVER
 from deployer.store.certificates import UnknownCertificate
-from deployer.store.records import CertificateRequest
+from deployer.store.records import CertificateRequest, IssuedCertificate
 from deployer.store.state import Store
 from tests.pki.examples import key_of, openssl_verify
-from tests.store.examples import NOW, PASSPHRASE, client_request, server_request
+from tests.store.examples import NOW, PASSPHRASE, client_request, lists_above, server_request
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -56,16 +57,34 @@ def test_the_latest_of_a_target_is_found_again_with_its_chain(store: Store) -> N
     store.certificates.issue(server_request(host="web2"), signer, now=NOW)
     store.certificates.issue(server_request(name="www.example.com"), signer, now=NOW)
 
-    found = store.certificates.latest(kind="server", host="web1", name="api.example.com")
+    found = store.certificates.of_target(kind="server", host="web1", name="api.example.com")
 
     assert found == second
     assert found is not None
     assert found.fullchain_pem == second.fullchain_pem
 
 
+def test_the_certificate_of_the_key_in_use_is_found_behind_a_newer_one(store: Store) -> None:
+    signer = store.unlock("servers", PASSPHRASE)
+    of_key = {
+        key: store.certificates.issue(replace(server_request(), key_sha256=key), signer, now=NOW)
+        for key in ("in use", "never arrived")
+    }
+
+    def found(key: str | None) -> IssuedCertificate | None:
+        return store.certificates.of_target(
+            kind="server", host="web1", name="api.example.com", key_sha256=key
+        )
+
+    assert found("in use") == of_key["in use"]
+    assert found("of a stranger") == found(None) == of_key["never arrived"]
+    store.certificates.revoke(of_key["in use"].certificate.serial_number, signer, now=NOW)
+    assert found("in use") == of_key["never arrived"]
+
+
 def test_a_target_without_a_certificate_has_none(store: Store) -> None:
-    assert store.certificates.latest(kind="server", host="web9", name="x") is None
-    assert store.certificates.latest(kind="client", host="", name="root") is None
+    assert store.certificates.of_target(kind="server", host="web9", name="x") is None
+    assert store.certificates.of_target(kind="client", host="", name="root") is None
 
 
 def test_a_batch_is_issued_in_the_order_asked(store: Store) -> None:
@@ -107,7 +126,7 @@ def test_a_request_that_is_refused_is_closed_at_once_and_hands_out_nothing(store
 
     records = store.certificates.list(kind="server")
     assert [(one.status, one.revoked_at) for one in records] == [("abandoned", None)] * 2
-    assert store.certificates.latest(kind="server", host="web1", name="api.example.com") is None
+    assert store.certificates.of_target(kind="server", host="web1", name="api.example.com") is None
     store.certificates.issue(server_request(), signer, now=NOW)
 
 
@@ -131,7 +150,7 @@ def test_a_revoked_client_is_refused_and_the_others_are_not(store: Store, tmp_pa
             leaf,
             untrusted=[signer.authority.certificate],
             roots=[store.authorities.current("root").certificate],
-            crls=store.crls.bundle(signer.authority),
+            crls=lists_above(store, signer.authority),
             purpose="sslclient",
             at=NOW + day * DAY,
         )
@@ -139,7 +158,7 @@ def test_a_revoked_client_is_refused_and_the_others_are_not(store: Store, tmp_pa
     for day in (0, 10, 34):
         assert "certificate revoked" in verdict(mallory.certificate, day)
         assert not verdict(alice.certificate, day)
-    assert store.certificates.latest(kind="client", host="", name="mallory") is None
+    assert store.certificates.of_target(kind="client", host="", name="mallory") is None
     (record,) = store.certificates.list(name="mallory")
     assert (record.revoked_at, record.reason) == (NOW, "keyCompromise")
 

@@ -91,7 +91,7 @@ def test_what_a_killed_process_intended_is_closed_and_revoked_at_the_next_openin
         assert record.status == "abandoned"
         assert (record.revoked_at, record.reason) == (NOW, "cessationOfOperation")
         assert store.events.list()[-1].kind == "certificate abandoned"
-        assert store.certificates.latest(kind="server", host="web1", name=record.name) is None
+        assert store.certificates.of_target(kind="server", host="web1", name=record.name) is None
 
         crl = store.crls.publish(store.unlock("servers", PASSPHRASE), now=NOW)[0]
         entry = crl.get_revoked_certificate_by_serial_number(record.serial)

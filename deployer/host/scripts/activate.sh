@@ -62,7 +62,7 @@ cp "$release/include.conf" "$prepared" && chmod 644 "$prepared" ||
   abandon "cannot write below $vhost_dir"
 printf '%1024s\n' '' 2>/dev/null >"$state/last.$token" || abandon "cannot write below $state"
 printf '%s\n' "old=$old" "new=$name" "modules=$enable" "includes=$found" "token=$token" \
-  "deadline=$(($(date +%s) + seconds))" 2>/dev/null >"$state/plan.$token" ||
+  "generation=$(generation)" "deadline=$(($(date +%s) + seconds))" 2>/dev/null >"$state/plan.$token" ||
   abandon "cannot write the journal"
 durable "$undo" "$state/last.$token" "$state/plan.$token" "$vhost_dir"/.deployer.*."$token" "$root" ||
   abandon "cannot write to the disk"
@@ -97,6 +97,9 @@ install_include "$release" "$prepared" || undo_now "cannot write below $vhost_di
 durable "$root" "$vhost_dir" || undo_now "cannot write to the disk"
 journal "activate $token: switched"
 
-reload_and_wait || undo_now "Apache did not come back from the reload: $(noted)"
+if ! reload_and_wait; then
+  said=$(noted)
+  undo_now "Apache did not come back from the reload${said:+: $said}"
+fi
 [ -e "$state/pending.$token" ] || undo_now "the dead-man timer was quicker"
 journal "activate $token: new generation"

@@ -42,8 +42,20 @@ noting() {
   (umask 022 && "$@") </dev/null >"$notes" 2>&1
 }
 
+# What Apache said of its last reload: to the command, or to a log if it died of it.
 noted() {
-  grep -v -e '^Action' -e 'log may have more' "$state/reload.log" 2>/dev/null | tail -n 5
+  {
+    grep -v -e AH00558 -e '^Action' -e 'log may have more' "$state/reload.log"
+    for directory in $private_dirs; do
+      find "$directory" -name '*error*' -mmin -1 -exec tail -n 20 {} + |
+        grep -e ':emerg\]' -e ':alert\]' -e ':crit\]'
+    done
+  } 2>/dev/null | sed 's/^\(\[[^]]*\] \)*//' | awk 'NF && !seen[$0]++' | tail -n 5
+}
+
+# Linux's own list, for no tool prints addresses everywhere; without it, the loopback must do.
+own_addresses() {
+  awk '/32 host LOCAL/ && !seen[last]++ { print last } { last = $2 }' /proc/net/fib_trie 2>/dev/null
 }
 
 # Make sure that what was written survives a power cut. An old sync ignores its arguments and
@@ -103,23 +115,36 @@ find_apache() {
 # httpd writes its pid file anew at the start of each generation, after mod_ssl and all other
 # modules have accepted the new configuration (ap_log_pid in the MPM's run hook). Newer
 # versions rename a new file into place, older ones rewrite it: look at inode and time.
+generation() {
+  ls -i "$pid_file" 2>/dev/null
+}
+
+# new_generation INODE FILE: one has started since the inode was noted and the file was written.
 new_generation() {
   [ -s "$pid_file" ] || return 1
-  [ "$(ls -i "$pid_file" 2>/dev/null)" != "$generation" ] ||
-    [ -n "$(find "$pid_file" -newer "$state/generation" 2>/dev/null)" ]
+  [ "$(generation)" != "$1" ] || [ -n "$(find "$pid_file" -newer "$2" 2>/dev/null)" ]
 }
 
 reloaded_or_dead() {
-  new_generation || ! running "$parent"
+  new_generation "$before" "$state/generation" || ! running "$parent"
 }
 
-# Wait for positive evidence; exit codes of a reload prove nothing.
+reload_ended() {
+  ! running "$reload"
+}
+
+# Wait for positive evidence; exit codes of a reload prove nothing. Nor may one that hangs, in a
+# queue of systemd's perhaps, keep an undo from its turn.
 reload_and_wait() {
   find_apache || return 1
   parent=$apache
-  generation=$(ls -i "$pid_file" 2>/dev/null)
+  before=$(generation)
   true 2>/dev/null >"$state/generation"
-  noting reload_apache && await 20 reloaded_or_dead && new_generation && find_apache
+  # The shell itself must not hold the streams that the controller reads to their end.
+  { exec >/dev/null 2>&1 && noting reload_apache; } &
+  reload=$!
+  await 20 reload_ended && wait "$reload" && await 20 reloaded_or_dead &&
+    new_generation "$before" "$state/generation" && find_apache
 }
 
 start_and_wait() {
@@ -186,6 +211,7 @@ in_flight() {
 
 # take_lease TOKEN HOLDER. The caller's own working.TOKEN exists already.
 take_lease() {
+  attempts=0
   while :; do
     read_lease
     if in_flight; then
@@ -197,9 +223,9 @@ take_lease() {
       read_lease
       [ "$number" = "$mine" ] && [ ! -L "$state/free.$mine" ] && break
       rm -f "$state/lease.$mine"
-    elif [ ! -L "$state/lease.$mine" ]; then
-      fail "cannot write below $state"
     fi
+    attempts=$((attempts + 1))
+    [ "$attempts" -lt 50 ] || fail "cannot write below $state"
   done
   for link in "$state"/free.* "$state"/lease.*; do
     [ "${link##*.}" = "$mine" ] || rm -f "$link"
@@ -213,11 +239,9 @@ release_lease() {
 
 # Forget an activation: its timer, if it is not what we are, and every file that it prepared.
 forget() {
-  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
-    [ "${1:-}" = timer ] || systemctl stop "deployer-undo-$token" 2>/dev/null
-  elif timer=$(readlink "$state/timer.$token") && [ "$timer" != "$$" ] &&
+  if timer=$(readlink "$state/timer.$token") && [ "$timer" != "$$" ] &&
     grep -qF "undo.$token" "/proc/$timer/cmdline" 2>/dev/null; then
-    # setsid made it the leader of a process group, its sleep included.
+    # setsid, or systemd, made it the leader of a process group, its sleep included.
     kill -- "-$timer" 2>/dev/null
   fi
   rm -f "$state/timer.$token" "$state/undo.$token" "$state/undoer.$token" "$state/last.$token" \

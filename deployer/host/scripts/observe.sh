@@ -18,6 +18,7 @@ first_line() {
 answer deployer-observation
 say clock "$(date +%s)"
 say user "$(id -u)"
+own_addresses | sed 's/^/address /'
 find_apache
 say apache "$apache"
 version=$(httpd -v 2>/dev/null)

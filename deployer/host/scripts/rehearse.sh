@@ -26,10 +26,9 @@ cannot_listen() {
   find_apache && [ -n "$listens" ] && [ -r /proc/net/tcp ] || return 0
   # shellcheck disable=SC2012 # names of descriptors are numbers
   ours=$(ls -l "/proc/$apache/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p')
-  local_addresses=$(awk '$1 == "|--" { a = $2 } $2 == "host" && $3 == "LOCAL" { print a }' /proc/net/fib_trie 2>/dev/null)
   nonlocal=$(cat /proc/sys/net/ipv4/ip_nonlocal_bind 2>/dev/null)
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v listens="$listens" -v ours="$ours" \
-    -v addresses="$local_addresses" -v nonlocal="$nonlocal" '
+    -v addresses="$(own_addresses)" -v nonlocal="$nonlocal" '
     function words(text, set, i, n, list) {
       n = split(text, list)
       for (i = 1; i <= n; i++) set[list[i]] = 1
@@ -202,6 +201,14 @@ shadow_modules() {
   done
 }
 
+# Say whether somebody else's files tell Apache to listen: it ends when nobody's do.
+others_listen() {
+  httpd -t -D DUMP_INCLUDES -C "Define DEPLOYER_RELEASE $release" 2>/dev/null |
+    sed -n 's/^ *([^)]*) //p' | while read -r file; do
+    grep -i '^[[:space:]]*Listen[[:space:]]' "$file"
+  done | grep -q .
+}
+
 shadow() {
   # Left behind by a rehearsal that was killed.
   for left in "$state"/shadow.*; do
@@ -246,6 +253,10 @@ shadow() {
         wanted="$wanted $port"
         port=$((port + 1))
       done
+      # A release without sites has no port of its own.
+      if [ -z "$ports" ] && others_listen; then
+        echo "Listen 127.0.0.1:$port"
+      fi
       echo "Define DEPLOYER_RELEASE $release"
       echo "Include $scratch/sites/*.conf"
     } >"$scratch/httpd.conf"

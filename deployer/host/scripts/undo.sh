@@ -41,7 +41,7 @@ until ln -s "$$" "$state/undoer.$token" 2>/dev/null || [ ! -L "$state/undoer.$to
 done
 mv "$state/pending.$token" "$plan" 2>/dev/null
 if nothing_to_undo; then
-  forget "$2"
+  forget
   release_lease
   verdict
   exit 0
@@ -78,8 +78,8 @@ durable "$root" "$vhost_dir" 2>/dev/null
 outcome=rolled_back
 if ! reload_and_wait; then
   if find_apache; then
-    # Refused, so whatever runs still runs. Since when?
-    [ -z "$(find "$pid_file" -newer "$plan" 2>/dev/null)" ] || outcome=needs_hands
+    # Refused, so whatever runs still runs. Is it what ran before the switch?
+    ! new_generation "$(sed -n 's/^generation=//p' "$plan")" "$plan" || outcome=needs_hands
   else
     start_and_wait || outcome=needs_hands
   fi
@@ -88,7 +88,7 @@ fi
 remember "$outcome" "$why"
 journal "undo $token: $outcome"
 rm -f "$plan"
-forget "$2"
+forget
 release_lease
 echo "$why" >&2
 [ "$outcome" = needs_hands ] || exit 10
