@@ -26,6 +26,7 @@ REHEARSAL_HINTS = {
     23: "the old configuration keeps serving",
     24: "set mtls_default_vhost: leave to keep it the default of its address",
     25: "listen on another address or port, or stop the program that has it",
+    26: "create the directory on the host, or mend document_root",
 }
 
 

@@ -119,6 +119,16 @@ def test_the_default_of_an_address_is_not_taken_from_somebody_else(desk: Workben
     assert "mtls_default_vhost: leave" in said
 
 
+def test_a_site_that_would_serve_nothing_is_never_switched(desk: Workbench) -> None:
+    desk.vhosts = [desk.site(document_root="/srv/not here")]
+    desk.write_inventory()
+
+    said = desk.apply(status=2).stderr
+
+    assert "web1: rehearse: document_root /srv/not here is not there" in said
+    assert "create the directory" in said
+
+
 def test_a_stopped_apache_is_not_started_behind_its_owners_back(desk: Workbench) -> None:
     pid = desk.host.read(desk.host.layout.pid_file).decode().strip()
     desk.host.exec(

@@ -10,7 +10,7 @@
 #
 # Exit: 0 rehearsed, 20 broken before this run, 21 a module is missing, 22 syntax,
 # 23 did not start, 24 would take the default virtual host of an address from somebody else,
-# 25 cannot listen on an address or port.
+# 25 cannot listen on an address or port, 26 there is no such directory to serve.
 
 name=$1
 modules=$2
@@ -278,6 +278,14 @@ taken=$(cannot_listen)
 if [ -n "$taken" ]; then
   printf '%s\n' "$taken" >&2
   exit 25
+fi
+# Apache only warns, and answers 404 to everything.
+missing=$(sed -n 's/^ *DocumentRoot "*\([^"]*\)"*$/\1/p' "$release"/sites/*.conf | while read -r served; do
+  [ -d "$served" ] || echo "document_root $served is not there"
+done)
+if [ -n "$missing" ]; then
+  printf '%s\n' "$missing" >&2
+  exit 26
 fi
 # A pid namespace too: whatever a site's configuration starts ends with the rehearsal.
 if unshare -n -m -p -f --propagation private true 2>/dev/null; then
