@@ -13,20 +13,28 @@ from deployer.sandbox import Sandbox
 from deployer.transport import Completed
 from tests.host.machine import InSandbox
 
-TRACED = "n=0; PS4='@$((n+=1))$([ $n -lt {at} ] || kill -9 $$) '; set -x; {script}"
+TRACED = "n=0; PS4='@$((n+=1))$([ $n -lt {at} ] || {act}) '; set -x; {script}"
 
 
 class Killed(InSandbox):
     """Run scripts of which each is killed at one of its commands."""
 
-    def __init__(self, sandbox: Sandbox, *, at: int, shell: str = "sh") -> None:
-        super().__init__(sandbox, shell)
+    act = "kill -KILL $$"
+
+    def __init__(self, sandbox: Sandbox, *, at: int) -> None:
+        super().__init__(sandbox)
         self._at = at
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         shell, option, script, *rest = argv
-        traced = TRACED.format(at=self._at, script=script)
+        traced = TRACED.format(at=self._at, act=self.act, script=script)
         return super().run((shell, option, traced, *rest), stdin=stdin, timeout=timeout)
+
+
+class Stopped(Killed):
+    """Run scripts of which each stops itself at one of its commands, once, until it is woken."""
+
+    act = '! mkdir "$state/stopped.$token" 2>/dev/null || kill -STOP $$'
 
 
 def steps_of(sandbox: Sandbox, verb: str, *arguments: str, payload: bytes = b"") -> int:

@@ -107,6 +107,19 @@ def test_five_releases_are_kept_with_the_live_one_and_the_one_before(machine: Ma
     assert kept == {live.id, oldest.id, *newest}
 
 
+def test_a_release_that_was_staged_again_counts_as_new(machine: Machine) -> None:
+    again, others = machine.release(), [machine.release() for _ in range(6)]
+    for age, release in enumerate((again, *others)):
+        name = machine.stage(release)
+        os.utime(machine.root / "releases" / name, (10_000 + age, 10_000 + age))
+    machine.stage(again)
+
+    machine.deploy(machine.release())
+
+    assert (machine.root / "releases" / again.id).exists()
+    assert not (machine.root / "releases" / others[0].id).exists()
+
+
 # Going back
 
 
