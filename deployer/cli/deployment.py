@@ -1,21 +1,16 @@
 """`deployer render`, `deployer plan` and `deployer apply`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deployer.cli.asking import confirm
 from deployer.cli.hosts import Pattern
 from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
-from deployer.errors import DeployerError, UsageError
 from deployer.result import HostResult
 
 CHANGES_PENDING = 2
-
-
-class NotWanted(DeployerError):
-    """The operator looked at the plan and said no."""
 
 
 Diff = Annotated[bool, typer.Option("-D", "--diff", help="show what changes in Apache's files")]
@@ -123,7 +118,9 @@ def _run(
             pending = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
             raise typer.Exit(exit_status(seen.failed) or pending)
         if seen.changing and not yes:
-            _ask(len(seen.changing))
+            hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
+            hint = "give --yes, or see deployer plan"
+            confirm(f"change {hosts}?", "nothing was changed", hint=hint)
         done: list[HostResult] = []
         try:
             done.extend(carry_out(seen, operator))
@@ -132,12 +129,3 @@ def _run(
             (results.show_json if common.as_json else results.show)(done)
     changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
     raise typer.Exit(exit_status(done) or changed)
-
-
-def _ask(hosts: int) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "there is no terminal to ask whether to go on", hint="give --yes, or see deployer plan"
-        )
-    if not typer.confirm(f"change {hosts} host{'' if hosts == 1 else 's'}?", err=True):
-        raise NotWanted("nothing was changed")

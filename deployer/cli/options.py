@@ -18,7 +18,7 @@ Texts = list[str] | None
 
 CONNECTION = "Connection"
 OUTPUT = "Output"
-CA = "CA passphrase"
+CA = "CA keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,10 @@ class Common:
     passphrase_command: Annotated[
         str | None, typer.Option(help="a command that prints the passphrase", rich_help_panel=CA)
     ] = None
+    root_key: Annotated[
+        Path | None,
+        typer.Option(help="the root's key, from `ca export --root-key`", rich_help_panel=CA),
+    ] = None
 
 
 INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts")
@@ -107,6 +111,7 @@ CONNECTING = (
 )
 TELLING = ("verbose", "as_json")
 PASSPHRASE = ("passphrase_file", "passphrase_command")
+ROOT_KEY = "root_key"
 
 
 def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -7,12 +7,14 @@ Asked for once, and only when something is to be signed.
 import getpass
 import os
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from deployer.errors import DeployerError, UsageError
+from deployer.report import console
 from deployer.workflows.trust import PassphraseMissing
 
 VARIABLE = "DEPLOYER_CA_PASSPHRASE"
@@ -29,25 +31,35 @@ class Passphrase:
     """The passphrase of this run, fetched when it is first needed."""
 
     def __init__(
-        self, file: Path | None = None, command: str | None = None, *, patience: float = PATIENCE
+        self,
+        file: Path | None = None,
+        command: str | None = None,
+        *,
+        variable: str | None = VARIABLE,
+        patience: float = PATIENCE,
     ) -> None:
         self._file = file
         self._command = command
+        self._variable = variable
         self._patience = patience
         self._known: str | None = None
 
     @property
     def at_hand(self) -> bool:
         """Whether it can be had without asking a person."""
-        return bool(self._known or self._file or self._command or os.environ.get(VARIABLE))
+        in_environment = self._variable and os.environ.get(self._variable)
+        return bool(self._known or self._file or self._command or in_environment)
 
     def get(self) -> str:
         """Return the passphrase of an existing CA."""
         return self._once(lambda: _ask("passphrase of the CA: "))
 
     def choose(self) -> str:
-        """Return the passphrase for a new CA; a prompt asks twice."""
-        return self._once(_ask_twice)
+        """Return a passphrase to protect keys with from now on; a prompt asks twice."""
+        chosen = self._once(_ask_twice)
+        if len(chosen) < SHORTEST:
+            raise NoPassphrase(f"a passphrase has at least {SHORTEST} characters")
+        return chosen
 
     def _once(self, ask: Callable[[], str]) -> str:
         if self._known is None:
@@ -59,14 +71,20 @@ class Passphrase:
             return _first_line(self._file)
         if self._command is not None:
             return _output_of(self._command, self._patience)
-        return _text(os.environb.get(VARIABLE.encode(), b""), VARIABLE)
+        if self._variable is None:
+            return ""
+        return _text(os.environb.get(self._variable.encode(), b""), self._variable)
 
 
 def _first_line(file: Path) -> str:
     try:
         content = file.read_bytes()
+        exposed = stat.S_ISREG(mode := file.stat().st_mode) and mode & (stat.S_IRGRP | stat.S_IROTH)
     except OSError as error:
         raise NoPassphrase(f"cannot read {file}: {error.strerror}") from error
+    if exposed:
+        # Not refused: secrets are mounted into containers like this, for nobody else is there.
+        console.note(f"others may read {file}: chmod 600 {file}", style="yellow")
     lines = _text(content, str(file)).splitlines()
     if not lines or not lines[0]:
         raise NoPassphrase(f"{file} holds no passphrase on its first line")
@@ -124,9 +142,7 @@ def _ask(prompt: str) -> str:
 
 
 def _ask_twice() -> str:
-    first = _ask("passphrase for the new CA: ")
-    if len(first) < SHORTEST:
-        raise NoPassphrase(f"a passphrase has at least {SHORTEST} characters")
+    first = _ask("new passphrase: ")
     if _ask("once more: ") != first:
         raise NoPassphrase("the two passphrases differ", hint="type the command again")
     return first

@@ -8,7 +8,7 @@ Colours follow the terminal and `NO_COLOR`.
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -69,12 +69,25 @@ def table(
     """
     body = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-    for number, row in enumerate((tuple(header), *body)):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (tuple(header), *body)
+    ]
+    if not sys.stdout.isatty():
+        data("\n".join(lines))  # a hundred thousand lines in one go, for nobody to look at
+        return
+    for number, line in enumerate(lines):
         style = "bold" if number == 0 else (styles[number - 1] if styles else "")
-        styled(Text("  ".join(cells).rstrip(), style=style))
+        styled(Text(line, style=style))
 
 
 def json_line(event: str, **fields: object) -> None:
     """Write one event as a line of JSON."""
-    data(json.dumps({"event": event, **fields}, ensure_ascii=False))
+    json_lines(event, [fields])
+
+
+def json_lines(event: str, happenings: Iterable[Mapping[str, object]]) -> None:
+    """Write many events of one kind, a line of JSON each."""
+    lines = [json.dumps({"event": event, **fields}, ensure_ascii=False) for fields in happenings]
+    if lines:
+        data("\n".join(lines))

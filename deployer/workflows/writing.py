@@ -23,6 +23,29 @@ def write_texts(texts: Mapping[Path, str]) -> None:
             raise CannotWrite(f"cannot write {error.filename or path}: {error.strerror}") from error
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """
+    Create a file that its owner alone may read, and have it on the disk before returning.
+
+    `O_EXCL`: what exists is never overwritten. The mode at creation: a later chmod would leave
+    a moment in which others could open the file.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise CannotWrite(f"{path} exists", hint="choose another file") from error
+    except OSError as error:
+        raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
+
+
 def _in_the_way(path: Path) -> Path | None:
     """Find the file that stands where a directory should be."""
     for one in reversed(path.parents):
