@@ -16,6 +16,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A file of somebody else's that a virtual host names: a certificate, or its key."""
+
+    digest: str
+    exposed: bool
+    """Whether every user of the host can read it."""
+    certificates: str = field(default="", repr=False)
+    """The certificates in it as PEM; never a key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A switch that was neither confirmed nor undone when the host was observed."""
 
@@ -50,6 +61,10 @@ class Observation:
     last_outcome: str = ""
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Apache's files of the live release, where they were asked for."""
+    watched: Mapping[str, Watched] = field(default_factory=dict)
+    """Others' files that were asked for and are there, by path."""
+    fits: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of a certificate's and a key's path: `yes`, `no`, or that the key is `unreadable`."""
 
     def digest(self, path: str) -> str | None:
         """Return the digest of a file of the live release."""
@@ -98,6 +113,8 @@ def parse(output: str) -> Observation:
         lease_holder=single("lease"),
         last_outcome=single("last"),
         texts=_texts(facts.get("text", [])),
+        watched=_watched(facts.get("watched", []), facts.get("certified", [])),
+        fits=dict(_fit(line) for line in facts.get("fits", [])),
     )
 
 
@@ -111,6 +128,26 @@ def _texts(lines: Iterable[str]) -> dict[str, str]:
     for path, line in map(_pair, lines):
         texts[path] = f"{texts.get(path, '')}{line}\n"
     return texts
+
+
+def _watched(files: Iterable[str], certificates: Iterable[str]) -> dict[str, Watched]:
+    texts: dict[str, str] = {}
+    for body, path in map(_pair, certificates):
+        block = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+        texts[path] = f"{texts.get(path, '')}{block}"
+    found = {}
+    for line in files:
+        digest, exposure, path = line.split(" ", 2)
+        found[path] = Watched(
+            digest=digest, exposed=exposure == "open", certificates=texts.get(path, "")
+        )
+    return found
+
+
+def _fit(line: str) -> tuple[tuple[str, str], str]:
+    verdict, paths = _pair(line)
+    certificate, _, key = paths.partition("\t")
+    return (certificate, key), verdict
 
 
 def _files(modes: Iterable[str], digests: Iterable[str]) -> dict[str, Found]:

@@ -1,20 +1,21 @@
 """The demo: what a newcomer runs first."""
 
 import io
-import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.hosts.fleet import FleetHost
 
 ROOT = Path(__file__).parent.parent
-DEVELOPERS = "mypy|ruff|^pip|setuptools|hypothesis|pytest|xdist|shellcheck|build|hatchling"
 DEMO = [sys.executable, "-W", "error", "-m", "deployer", "demo"]
 
 
@@ -70,12 +71,28 @@ def packed() -> bytes:
     """Pack the product and the packages it needs, but not those of its developers."""
     site_packages = Path(sysconfig.get_paths()["purelib"])
     ours = [ROOT / "deployer", ROOT / "templates"]
-    theirs = [path for path in site_packages.iterdir() if not re.search(DEVELOPERS, path.name)]
+    theirs = [site_packages / name for name in sorted(installed_by("mtls-deployer"))]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path in (*ours, *theirs):
             tar.add(path, path.name, filter=without_caches)
     return buffer.getvalue()
+
+
+def installed_by(distribution: str) -> set[str]:
+    """What the packages that one needs, and those that they need, put into site-packages."""
+    found: set[str] = set()
+    waiting, seen = [distribution], {distribution}
+    while waiting:
+        for text in metadata.requires(waiting.pop()) or ():
+            needed = Requirement(text)
+            name = canonicalize_name(needed.name)
+            if name in seen or (needed.marker and not needed.marker.evaluate({"extra": ""})):
+                continue
+            seen.add(name)
+            waiting.append(name)
+            found |= {file.parts[0] for file in metadata.files(name) or ()}
+    return found - {"..", "__pycache__"}
 
 
 def without_caches(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:

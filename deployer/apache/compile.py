@@ -14,6 +14,8 @@ from deployer.spec.vhost import VhostSpec
 
 DEFAULT_FIRST = "000-deployer.conf"
 DEFAULT_LEFT = "zzz-deployer.conf"
+ON_HOST = "on-host.sha256"
+"""What a release holds in place of a certificate that is not ours to move: `sha256sum` lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Trust:
     depth: int
     """What `SSLVerifyDepth` must be at least: CA certificates above a leaf, root included."""
     issuers: tuple[str, ...]
-    """The common names of the issuing authorities."""
+    """The names of the issuing authorities, as Apache writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Leaf:
     key_digest: str
     key: bytes | None = field(default=None, repr=False)
     """The key as PEM, or None when the host has it already and the controller does not."""
+    on_host: str = ""
+    """The digests of the files where somebody else keeps it on the host; empty where we do."""
 
 
 def render_sites(
@@ -86,8 +90,12 @@ def compile_release(
         File.of(path, text.encode()) for path, text in render_sites(spec, trust, templates).items()
     ]
     for slug, leaf in leaves.items():
-        files.append(File.of(f"tls/{slug}/fullchain.pem", leaf.fullchain))
-        files.append(_key_file(f"tls/{slug}/key.pem", leaf))
+        if leaf.on_host:
+            # Nothing reads it: with it, another certificate there is another release.
+            files.append(File.of(f"tls/{slug}/{ON_HOST}", leaf.on_host.encode()))
+        else:
+            files.append(File.of(f"tls/{slug}/fullchain.pem", leaf.fullchain))
+            files.append(_key_file(f"tls/{slug}/key.pem", leaf))
     for slug, bundle in trust.items():
         files.append(File.of(f"trust/{slug}.pem", bundle.bundle))
         files.append(File.of(f"trust/{slug}.names.pem", bundle.names))

@@ -49,16 +49,16 @@ def path(value: object) -> str:
 
 def expression_text(value: object) -> str:
     """
-    Write a value as a single-quoted text of an expression that stands in double quotes.
+    Write a value as a single-quoted text of an expression, as `Require expr` takes it.
 
-    Apache unquotes it twice, first the argument and then the expression, and between the two
-    it interpolates `%{…}` and `$1` (manual: expr).
+    It takes the rest of its line for the expression, so that nothing is unquoted before. Between
+    single quotes a backslash protects whatever follows it, and `%{…}` and `$1` are interpolated
+    (manual: expr).
     """
     text = str(value)
     if why := inexpressible(text):
         raise UnsafeArgument(value, why)
-    inner = text.replace("\\", "\\\\").replace("'", "\\'")
-    return "'" + inner.replace("\\", "\\\\").replace('"', '\\"') + "'"
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def comment(value: object) -> str:

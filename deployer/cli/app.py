@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli import authority, client, demo, deployment, hosts, project
+from deployer.cli import (
+    authority,
+    certificate,
+    client,
+    custody,
+    demo,
+    deployment,
+    generations,
+    hosts,
+    project,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,10 +47,28 @@ app.command("init")(project.init)
 ca = typer.Typer(no_args_is_help=True, help="The certificate authority.")
 ca.command("init")(authority.init)
 ca.command("show")(authority.show)
+ca.command("export")(authority.export)
+ca.command("crl")(authority.crl)
+ca.command("prepare")(generations.prepare)
+ca.command("activate")(generations.activate)
+ca.command("retire")(generations.retire)
+ca.command("passphrase")(custody.passphrase)
+ca.command("backup")(custody.backup)
+ca.command("restore")(custody.restore)
+ca.command("verify-journal")(custody.verify_journal)
 app.add_typer(ca, name="ca")
 clients = typer.Typer(no_args_is_help=True, help="Certificates for people and programs.")
 clients.command("issue")(client.issue)
+clients.command("renew")(client.renew)
+clients.command("list")(client.list_)
+clients.command("revoke")(client.revoke)
+clients.command("export")(client.export)
 app.add_typer(clients, name="client")
+certificates = typer.Typer(no_args_is_help=True, help="Every certificate that was ever issued.")
+certificates.command("list")(certificate.list_)
+certificates.command("show")(certificate.show)
+certificates.command("revoke")(certificate.revoke)
+app.add_typer(certificates, name="cert")
 inventory = typer.Typer(no_args_is_help=True, help="The hosts and their variables.")
 inventory.command("list")(hosts.list_)
 app.add_typer(inventory, name="inventory")

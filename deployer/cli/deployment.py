@@ -36,7 +36,9 @@ def render(
         if common.list_hosts:
             session.name_hosts(pattern)
             return
-        rendered = render_all(session.hosts(pattern), session.store, session.templates)
+        rendered = render_all(
+            session.hosts(pattern), session.store, session.templates, root=session.project.root
+        )
         if directory is None:
             trees.show(rendered)
         else:

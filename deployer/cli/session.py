@@ -19,6 +19,7 @@ from deployer.cli.options import Common
 from deployer.cli.passphrase import Passphrase
 from deployer.inventory.model import Host, Inventory
 from deployer.pki.authority import Signer
+from deployer.pki.profiles import ROOT
 from deployer.probe.handshake import Identity
 from deployer.report import console, results
 from deployer.result import Listener
@@ -26,8 +27,9 @@ from deployer.spec.connection import Defaults
 from deployer.store.state import Store
 from deployer.workflows.account import login_name
 from deployer.workflows.apply import Operator
+from deployer.workflows.authorities import read_file
+from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import connector
-from deployer.workflows.identities import read_identity
 from deployer.workflows.project import Project, find, here
 from deployer.workflows.survey import Survey, Target
 from deployer.workflows.targets import chosen, read_inventory, targets
@@ -41,7 +43,7 @@ class Session:
         # The one place where the clock is read.
         self.now = datetime.now(UTC)
         self.passphrase = Passphrase(common.passphrase_file, common.passphrase_command)
-        self._signers: dict[str, Signer] = {}
+        self._signers: dict[tuple[str, int | None], Signer] = {}
         self._open = ExitStack()
         if common.as_json:
             console.json_line("run", schema=console.SCHEMA, deployer=__version__)
@@ -109,6 +111,7 @@ class Session:
             self.store,
             self.templates,
             now=self.now,
+            root=self.project.root,
             texts=texts,
             settles=settles,
         )
@@ -134,11 +137,22 @@ class Session:
         """Read the identity that was named, if one was."""
         return read_identity(directory, self.store, now=self.now) if directory else None
 
-    def unlock(self, authority: str) -> Signer:
-        """Open the key of an authority, once a run."""
-        if authority not in self._signers:
-            self._signers[authority] = self.store.unlock(authority, self.passphrase.get())
-        return self._signers[authority]
+    def unlock(self, authority: str, generation: int | None = None) -> Signer:
+        """Open the key of an authority, once a run: of a generation, or of the one that issues."""
+        which = authority, generation
+        if which not in self._signers:
+            self._signers[which] = self._unlocked(authority, generation)
+        return self._signers[which]
+
+    def _unlocked(self, authority: str, generation: int | None) -> Signer:
+        file = self.common.root_key
+        if authority == ROOT.name and file is not None:
+            content = read_file(file)
+            secret = self.passphrase.get()
+            return self.store.authorities.unlock_exported(
+                authority, content, secret, generation=generation
+            )
+        return self.store.unlock(authority, self.passphrase.get(), generation=generation)
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ type. A connection lost after the switch began is `Interrupted`: the host decide
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ from deployer.errors import HostError, Interrupted, Locked, NeedsHands, RolledBa
 from deployer.host.script import Host, script_text
 from deployer.observation import Observation, parse
 from deployer.release import Release
+from deployer.spec.supplied import CertificateOnHost
 from deployer.transport import Completed
 
 ROLLED_BACK, NEEDS_HANDS, LOCKED = 10, 11, 75
@@ -40,9 +42,22 @@ class Switch:
     """Seconds until the host undoes an activation that nobody confirmed."""
 
 
-def observe(host: Host, *, texts: bool = False, timeout: float = 30) -> Observation:
-    """Ask a host everything a plan needs to know; with `texts`, for what a diff needs too."""
-    done = host.run("observe", *(("texts",) if texts else ()), timeout=timeout)
+def observe(
+    host: Host,
+    *,
+    texts: bool = False,
+    watched: Sequence[CertificateOnHost] = (),
+    timeout: float = 30,
+) -> Observation:
+    """
+    Ask a host everything a plan needs to know; with `texts`, for what a diff needs too.
+
+    `watched` are certificates that somebody else keeps there.
+    """
+    paths = [
+        path for one in watched for path in (one.certificate, one.chain or "", one.private_key)
+    ]
+    done = host.run("observe", "texts" if texts else "-", *paths, timeout=timeout)
     try:
         return parse(done.stdout.decode(errors="replace"))
     except ValueError as error:

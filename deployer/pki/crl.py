@@ -15,7 +15,7 @@ from cryptography import x509
 from deployer.errors import DeployerError
 from deployer.pki.authority import Signer
 from deployer.pki.issue import BACKDATE
-from deployer.pki.profiles import AUTHORITIES, CrlSchedule
+from deployer.pki.profiles import CrlSchedule, crl_schedule
 
 CRL = x509.CertificateRevocationList
 
@@ -43,16 +43,27 @@ def issue_crl(
     next_update: datetime,
 ) -> CRL:
     """Sign one complete list: no deltas and no distribution points, which mislead Apache."""
-    issuer = signer.authority.certificate
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    entries = [_entry(revocation, this_update) for revocation in revoked]
+    return _sign(signer, entries, number=number, this_update=this_update, next_update=next_update)
+
+
+def _sign(
+    signer: Signer,
+    entries: list[x509.RevokedCertificate],
+    *,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+) -> CRL:
+    authority = signer.authority
     builder = x509.CertificateRevocationListBuilder(
-        issuer_name=issuer.subject,
+        issuer_name=authority.certificate.subject,
         last_update=this_update,
         next_update=next_update,
-        revoked_certificates=[_entry(revocation, this_update) for revocation in revoked],
+        revoked_certificates=entries,
     )
     builder = builder.add_extension(x509.CRLNumber(number), critical=False).add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+        authority.key_identifier, critical=False
     )
     return signer.sign_crl(builder)
 
@@ -72,7 +83,7 @@ def ladder(
     replaces. If that would put it into the future, every client would be refused: the clock is
     wrong, and nothing is signed.
     """
-    schedule = AUTHORITIES[signer.authority.name].crls
+    schedule = crl_schedule(signer.authority.name)
     first = now.replace(microsecond=0) - BACKDATE
     if previous_this_update is not None:
         first = max(first, previous_this_update + timedelta(seconds=1))
@@ -82,8 +93,10 @@ def ladder(
             f"signed a CRL for {previous_this_update:%Y-%m-%d %H:%M:%S} UTC before",
             hint="set this computer's clock",
         )
+    # Most rungs list the same: with thousands revoked, building entries takes longest.
+    dated = [(one, _entry(one, one.revoked_at)) for one in revoked]
     return tuple(
-        _rung(signer, revoked, schedule, first_number + rung, first + rung * _step(schedule))
+        _rung(signer, dated, schedule, first_number + rung, first + rung * _step(schedule))
         for rung in range(schedule.rungs)
     )
 
@@ -94,17 +107,19 @@ def _step(schedule: CrlSchedule) -> timedelta:
 
 def _rung(
     signer: Signer,
-    revoked: Sequence[Revocation],
+    dated: Sequence[tuple[Revocation, x509.RevokedCertificate]],
     schedule: CrlSchedule,
     number: int,
     this_update: datetime,
 ) -> CRL:
     # An entry stays until one list after its certificate's end: RFC 5280 section 3.3.
-    listed = [one for one in revoked if one.expires + schedule.length > this_update]
+    listed = [
+        entry if one.revoked_at <= this_update else _entry(one, this_update)
+        for one, entry in dated
+        if one.expires + schedule.length > this_update
+    ]
     next_update = this_update + schedule.length
-    return issue_crl(
-        signer, listed, number=number, this_update=this_update, next_update=next_update
-    )
+    return _sign(signer, listed, number=number, this_update=this_update, next_update=next_update)
 
 
 def _entry(revocation: Revocation, this_update: datetime) -> x509.RevokedCertificate:

@@ -5,8 +5,10 @@ Key identifiers alone name the issuer, never its issuer and serial: those break 
 the authority's certificate is renewed with the same key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -14,6 +16,8 @@ from cryptography.x509.oid import NameOID
 from deployer.errors import DeployerError
 from deployer.pki.authority import Authority, Signer
 from deployer.pki.keys import PrivateKey, PublicKey, leaf_key_usage, signature_hash, weakness
+from deployer.pki.lint import lint
+from deployer.pki.material import Problem
 from deployer.pki.names import LONGEST_COMMON_NAME, InvalidName, common_name
 from deployer.pki.profiles import ROOT, AuthorityProfile, LeafProfile
 
@@ -25,6 +29,13 @@ SHORTEST = timedelta(days=1)
 
 class CannotIssue(DeployerError):
     """A certificate that would be wrong the day it is made."""
+
+    @classmethod
+    def because(cls, problems: Sequence[Problem]) -> Self:
+        """List what the second opinion found."""
+        said = "; ".join(problem.message for problem in problems)
+        hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
+        return cls(f"{problems[0].subject} was not signed: {said}", hint="; ".join(hints))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +63,23 @@ def issue_root(
     key: PrivateKey,
     now: datetime,
     serial: int,
+    throwaway: PrivateKey,
     lifetime: timedelta = ROOT.lifetime,
+    constraints: x509.NameConstraints | None = None,
 ) -> Authority:
-    """Make a self-signed root."""
+    """Make a self-signed root, which may bind everything below it to some names."""
     subject = authority_subject(ROOT, organization, generation)
-    validity = now - BACKDATE, now + lifetime
-    builder = _authority_builder(ROOT, subject, key.public_key(), serial, validity)
-    certificate = builder.issuer_name(subject).sign(key, signature_hash(key))
+    builder = _authority_builder(
+        ROOT,
+        subject=subject,
+        issuer=None,
+        public_key=key.public_key(),
+        serial=serial,
+        validity=(now - BACKDATE, now + lifetime),
+        constraints=constraints,
+    )
+    _check(builder, ROOT, None, throwaway)
+    certificate = builder.sign(key, signature_hash(key))
     return Authority(name=ROOT.name, generation=generation, certificate=certificate, chain=())
 
 
@@ -70,28 +91,42 @@ def issue_authority(
     signer: Signer,
     now: datetime,
     serial: int,
+    throwaway: PrivateKey,
     lifetime: timedelta | None = None,
+    organization: str | None = None,
 ) -> Authority:
-    """Make an issuing authority below a root, in the root's organization."""
-    subject = authority_subject(profile, signer.authority.organization, generation)
+    """
+    Make an issuing authority below a root, in the root's organization if in no other.
+
+    It repeats the root's constraints: some verifiers, Java's among them, take from a trust
+    anchor its name and its key and nothing else (RFC 5280 section 6.1.1 (d)).
+    """
+    subject = authority_subject(profile, organization or signer.authority.organization, generation)
     asked = profile.lifetime if lifetime is None else lifetime
-    validity = _validity(signer.authority, now, asked)
-    builder = _authority_builder(profile, subject, public_key, serial, validity)
-    certificate = signer.sign_certificate(_issued_by(builder, signer.authority))
+    builder = _authority_builder(
+        profile,
+        subject=subject,
+        issuer=signer.authority,
+        public_key=public_key,
+        serial=serial,
+        validity=_validity(signer.authority, now, asked),
+        constraints=signer.authority.constraints,
+    )
+    _check(builder, profile, signer.authority, throwaway)
     return Authority(
         name=profile.name,
         generation=generation,
-        certificate=certificate,
+        certificate=signer.sign_certificate(builder),
         chain=signer.authority.bundle,
     )
 
 
 def issue_leaf(
-    request: LeafRequest, signer: Signer, *, now: datetime, serial: int
+    request: LeafRequest, signer: Signer, *, now: datetime, serial: int, throwaway: PrivateKey
 ) -> x509.Certificate:
     """Make the certificate of a server or of an identity."""
     profile = request.profile
-    if signer.authority.name != profile.authority:
+    if not signer.authority.issues(profile):
         raise CannotIssue(f"the authority {signer.authority.name} does not issue {profile.kind}s")
     if not request.alternative_names:
         raise CannotIssue(f"{request.common_name!r} has no alternative name to be checked against")
@@ -99,25 +134,22 @@ def issue_leaf(
         raise CannotIssue(f"{request.common_name!r} cannot be certified: {flaw}")
     start, end = _validity(signer.authority, now, _leaf_lifetime(request))
     subject = common_name(request.common_name)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(request.public_key)
-        .serial_number(serial)
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(leaf_key_usage(request.public_key), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([profile.purpose]), critical=False)
-        # Critical where it is all there is: RFC 5280 section 4.2.1.6.
-        .add_extension(
-            x509.SubjectAlternativeName(request.alternative_names), critical=not list(subject)
-        )
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(request.public_key), critical=False
-        )
+    builder = _builder(
+        subject=subject,
+        issuer=signer.authority,
+        public_key=request.public_key,
+        serial=serial,
+        validity=(start, end),
+        extensions=(
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (leaf_key_usage(request.public_key), True),
+            (x509.ExtendedKeyUsage([profile.purpose]), False),
+            # Critical where it is all there is: RFC 5280 section 4.2.1.6.
+            (x509.SubjectAlternativeName(request.alternative_names), not subject.rdns),
+        ),
     )
-    return signer.sign_certificate(_issued_by(builder, signer.authority))
+    _check(builder, profile, signer.authority, throwaway)
+    return signer.sign_certificate(builder)
 
 
 def authority_subject(profile: AuthorityProfile, organization: str, generation: int) -> x509.Name:
@@ -133,8 +165,8 @@ def authority_subject(profile: AuthorityProfile, organization: str, generation: 
         raise InvalidName(kind, organization, "it is empty or cannot be printed")
     if organization != organization.strip():
         raise InvalidName(kind, organization, "it begins or ends with a space")
-    if len(name) > LONGEST_COMMON_NAME:
-        most = LONGEST_COMMON_NAME - len(name) + len(organization)
+    if (size := len(name.encode())) > LONGEST_COMMON_NAME:
+        most = LONGEST_COMMON_NAME - size + len(organization.encode())
         raise InvalidName(kind, organization, f"it is longer than {most} characters")
     return x509.Name(
         [
@@ -146,12 +178,14 @@ def authority_subject(profile: AuthorityProfile, organization: str, generation: 
 
 def _authority_builder(
     profile: AuthorityProfile,
+    *,
     subject: x509.Name,
+    issuer: Authority | None,
     public_key: PublicKey,
     serial: int,
     validity: tuple[datetime, datetime],
+    constraints: x509.NameConstraints | None = None,
 ) -> x509.CertificateBuilder:
-    start, end = validity
     usage = x509.KeyUsage(
         key_cert_sign=True,
         crl_sign=True,  # without it every client is refused, for the CRL does not count
@@ -163,31 +197,68 @@ def _authority_builder(
         encipher_only=False,
         decipher_only=False,
     )
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=profile.path_length), True),
+        (usage, True),
+    ]
+    if profile.purpose is not None:
+        extensions.append((x509.ExtendedKeyUsage([profile.purpose]), False))
+    if constraints is not None:
+        extensions.append((constraints, True))  # critical: RFC 5280 section 4.2.1.10
+    return _builder(
+        subject=subject,
+        issuer=issuer,
+        public_key=public_key,
+        serial=serial,
+        validity=validity,
+        extensions=extensions,
+    )
+
+
+def _builder(
+    *,
+    subject: x509.Name,
+    issuer: Authority | None,
+    public_key: PublicKey,
+    serial: int,
+    validity: tuple[datetime, datetime],
+    extensions: Sequence[tuple[x509.ExtensionType, bool]],
+) -> x509.CertificateBuilder:
+    """Say what every certificate says, and then what this one does."""
+    start, end = validity
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public_key)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
+        # The issuer's name is copied, not rebuilt: another string type would be another name.
+        .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(public_key)
         .serial_number(serial)
         .not_valid_before(start)
         .not_valid_after(end)
-        .add_extension(
-            x509.BasicConstraints(ca=True, path_length=profile.path_length), critical=True
-        )
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
-    if profile.purpose is None:
-        return builder
-    return builder.add_extension(x509.ExtendedKeyUsage([profile.purpose]), critical=False)
+    identifiers: list[tuple[x509.ExtensionType, bool]] = [(identifier, False)]
+    if issuer is not None:
+        identifiers.append((issuer.key_identifier, False))
+    for extension, critical in (*extensions, *identifiers):
+        builder = builder.add_extension(extension, critical=critical)
+    return builder
 
 
-def _issued_by(builder: x509.CertificateBuilder, authority: Authority) -> x509.CertificateBuilder:
-    issuer = authority.certificate
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    # The issuer's name is copied, not rebuilt: another string type would be another name.
-    return builder.issuer_name(issuer.subject).add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
-    )
+def _check(
+    builder: x509.CertificateBuilder,
+    profile: AuthorityProfile | LeafProfile,
+    issuer: Authority | None,
+    throwaway: PrivateKey,
+) -> None:
+    """
+    Refuse what the second opinion objects to, before the authority's key has signed it.
+
+    A signature cannot be taken back, and a throw-away key's binds nobody (as Let's Encrypt does).
+    """
+    draft = builder.sign(throwaway, signature_hash(throwaway))
+    if problems := lint(draft, profile=profile, issuer=issuer):
+        raise CannotIssue.because(problems)
 
 
 def _validity(issuer: Authority, now: datetime, lifetime: timedelta) -> tuple[datetime, datetime]:

@@ -12,8 +12,10 @@ from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from deployer.errors import DeployerError
 from deployer.pki import pem
@@ -52,6 +54,7 @@ def check_server(
         *([] if private_key is None else _key_problems(leaf, private_key)),
         *_leaf_problems(leaf, names),
         *_chain_problems(leaf, issuers),
+        *(one for certificate in (leaf, *issuers) for one in _signature_problems(certificate)),
         *(one for certificate in (leaf, *issuers) for one in date_problems(certificate, now)),
     ]
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
@@ -61,6 +64,10 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     """Say whether the issuer's key really signed the certificate."""
     if certificate.issuer != issuer.subject:
         return False
+    if certificate == issuer and isinstance(
+        certificate.signature_hash_algorithm, hashes.MD5 | hashes.SHA1
+    ):
+        return True  # an old root: nobody looks at its signature on itself
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -77,9 +84,20 @@ def is_authority(certificate: x509.Certificate) -> bool:
     return constraints.ca
 
 
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Write the SHA-256 of a certificate as people compare it, short enough for a line."""
+    return certificate.fingerprint(SHA256()).hex().upper()
+
+
 def title(certificate: x509.Certificate) -> str:
     """Call a certificate by its subject, as people would."""
     return certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}"
+
+
+def issuer_title(certificate: x509.Certificate) -> str:
+    """Call the issuer of a certificate as people would: by its CN, or else by all it has."""
+    names = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.issuer.rfc4514_string()
 
 
 def date_problems(certificate: x509.Certificate, now: datetime) -> list[tuple[str, str]]:
@@ -123,6 +141,19 @@ def _leaf_problems(leaf: x509.Certificate, names: Sequence[str]) -> list[tuple[s
         if not _covers(certified, name)
     ]
     return found
+
+
+def _signature_problems(certificate: x509.Certificate) -> list[tuple[str, str]]:
+    # Nobody looks at a root's signature on itself. Any other of these OpenSSL refuses to load.
+    if certificate.issuer == certificate.subject:
+        return []
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return [(f"{title(certificate)} is signed in a way that nobody here knows", "")]
+    if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+        return [(f"{title(certificate)} is signed with {algorithm.name}", "have it reissued")]
+    return []
 
 
 def _serves(leaf: x509.Certificate) -> bool:

@@ -14,13 +14,17 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from deployer.errors import DeployerError
+from deployer.pki.general_names import upn_name
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST_COMMON_NAME = 64  # ub-common-name, RFC 5280 appendix A.1
+LONGEST_UPN = 1024  # as Active Directory has it
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+_NOT_IN_UPN = re.compile(r"""[\s"/\\\[\]:;|=,+*?<>@]""")
+_DOMAIN_LABEL = re.compile("[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 # The letters that IDNA 2003, which Python speaks, and IDNA 2008, which browsers speak, encode
 # to different names: ß, ẞ, final sigma and the two joiners (RFC 5894 section 7.2).
 _AMBIGUOUS = re.compile("[ßẞς\u200c\u200d]")
@@ -103,6 +107,29 @@ def uri(text: str) -> str:
     return text
 
 
+def upn(text: str) -> str:
+    """
+    Check a user principal name, as Active Directory has them: user@domain.
+
+    The domain need not be one of the DNS (`CORP.LOCAL`, `CORP`), and its case is kept, for
+    servers compare what they are told.
+    """
+    kind = "a user principal name"
+    name = unicodedata.normalize("NFC", text)
+    user, at, domain = name.rpartition("@")
+    if not at or not user or not domain:
+        raise InvalidName(kind, text, "it is not of the form user@domain")
+    if not name.isprintable() or _NOT_IN_UPN.search(user):
+        raise InvalidName(kind, text, "the part before the @ has a character that none may have")
+    if user.startswith(".") or user.endswith(".") or ".." in user:
+        raise InvalidName(kind, text, "a dot stands between two characters")
+    if not all(_DOMAIN_LABEL.fullmatch(label) for label in domain.split(".")):
+        raise InvalidName(kind, text, f"{domain!r} is not a domain")
+    if len(name) > LONGEST_UPN:
+        raise InvalidName(kind, text, f"it is longer than {LONGEST_UPN} characters")
+    return name
+
+
 def identity_name(text: str) -> str:
     """
     Check the name of an identity, which becomes its CN and the name of its files.
@@ -120,8 +147,7 @@ def identity_name(text: str) -> str:
         )
     if not name.isprintable():
         raise InvalidName(kind, text, "it contains a character that cannot be printed")
-    if len(name) > LONGEST_COMMON_NAME:
-        raise InvalidName(kind, text, f"it is longer than {LONGEST_COMMON_NAME} characters")
+    _check_length(name, kind)
     if "/" in name or "\\" in name or name.startswith((".", "-")):
         raise InvalidName(kind, text, "it could be taken for a path or an option")
     return name
@@ -132,17 +158,24 @@ def subject_alternative_names(
     hosts: Iterable[str] = (),
     emails: Iterable[str] = (),
     uris: Iterable[str] = (),
+    upns: Iterable[str] = (),
     wildcard: bool = False,
 ) -> tuple[x509.GeneralName, ...]:
     """Read the names of a leaf, each once, in the order given."""
     names: list[x509.GeneralName] = [host_name(host, wildcard=wildcard) for host in hosts]
     names += [x509.RFC822Name(email_address(email)) for email in emails]
     names += [x509.UniformResourceIdentifier(uri(text)) for text in uris]
+    names += [upn_name(upn(text)) for text in upns]
     return tuple(dict.fromkeys(names))
 
 
 def identity_alternative_names(
-    name: str, *, hosts: Iterable[str] = (), emails: Iterable[str] = (), uris: Iterable[str] = ()
+    name: str,
+    *,
+    hosts: Iterable[str] = (),
+    emails: Iterable[str] = (),
+    uris: Iterable[str] = (),
+    upns: Iterable[str] = (),
 ) -> tuple[x509.GeneralName, ...]:
     """
     Read the names of an identity, of which there is always at least one.
@@ -154,15 +187,22 @@ def identity_alternative_names(
     name = identity_name(name)
     if _is_email(name):
         emails = (name, *emails)
-    found = subject_alternative_names(hosts=hosts, emails=emails, uris=uris)
+    found = subject_alternative_names(hosts=hosts, emails=emails, uris=uris, upns=upns)
     return found or (x509.DirectoryName(common_name(name)),)
 
 
 def common_name(name: str) -> x509.Name:
     """Make a subject of a CN alone, or the empty one."""
-    if len(name) > LONGEST_COMMON_NAME:
-        raise InvalidName("a CN", name, f"it is longer than {LONGEST_COMMON_NAME} characters")
+    _check_length(name, "a CN")
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
+
+
+def _check_length(name: str, kind: str) -> None:
+    # The bound is one of characters, but it is bytes that verifiers count.
+    if len(name.encode()) > LONGEST_COMMON_NAME:
+        why = f"it is longer than {LONGEST_COMMON_NAME} characters"
+        hint = "" if name.isascii() else "letters with accents, and other scripts', count for more"
+        raise InvalidName(kind, name, why, hint=hint)
 
 
 def _to_ascii(name: str, text: str) -> str:

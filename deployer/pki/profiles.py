@@ -83,6 +83,15 @@ CLIENTS = AuthorityProfile(
 )
 AUTHORITIES = {profile.name: profile for profile in (ROOT, SERVERS, CLIENTS)}
 
+DIRECT = "ca"
+"""The name of an imported authority that may have none below it, and issues leaves of any kind."""
+
+
+def crl_schedule(authority: str) -> CrlSchedule:
+    """Say how the lists of an authority follow each other, by its name."""
+    return AUTHORITIES[authority].crls if authority in AUTHORITIES else _LADDER
+
+
 SERVER = LeafProfile(
     kind="server",
     authority=SERVERS.name,

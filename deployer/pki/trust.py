@@ -12,6 +12,7 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deployer.pki import pem
 from deployer.pki.keys import weakness
@@ -51,7 +52,7 @@ def check_crls(
     for crl in lists:
         found += _list_problems(crl, trust)
     for authority in _authorities_with_lists(trust, revocation):
-        own = [crl for crl in lists if _is_signed_by(crl, authority)]
+        own = [crl for crl in lists if is_signed_by(crl, authority)]
         found += _freshness_problems(authority, own, now)
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
@@ -63,6 +64,12 @@ def depth(trust: Sequence[x509.Certificate]) -> int:
     Apache counts the root as well: a leaf below an issuing authority below a root needs 2.
     """
     return max((length for one in trust for length in _lengths(one, trust, ())), default=0)
+
+
+def issuing(trust: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """Find the authorities of a bundle that issued none of the others: those of the clients."""
+    above = {one for one in trust for below in trust if below != one and is_issued_by(below, one)}
+    return tuple(one for one in dict.fromkeys(trust) if one not in above)
 
 
 def _lengths(
@@ -88,6 +95,9 @@ def _anchor_problems(
     found = []
     if not _may(certificate, "key_cert_sign"):
         found.append((f"{title(certificate)} may not sign certificates", ""))
+    if not _is_for_clients(certificate):
+        hint = "OpenSSL refuses all its clients: name the authority that issues them"
+        found.append((f"{title(certificate)} may not issue client certificates", hint))
     if flaw := weakness(certificate.public_key()):
         found.append((f"{title(certificate)}: {flaw}", ""))
     if not _reaches_a_root(certificate, bundle, ()):
@@ -116,10 +126,7 @@ def _reaches_a_root(
 def _authorities_with_lists(
     trust: Sequence[x509.Certificate], revocation: Revocation
 ) -> tuple[x509.Certificate, ...]:
-    if revocation == "chain":
-        return tuple(dict.fromkeys(trust))
-    issuers = {one for one in trust for below in trust if below != one and is_issued_by(below, one)}
-    return tuple(one for one in dict.fromkeys(trust) if one not in issuers)
+    return tuple(dict.fromkeys(trust)) if revocation == "chain" else issuing(trust)
 
 
 def _list_problems(
@@ -130,7 +137,7 @@ def _list_problems(
     if not namesakes:
         message = f"the CRL of {issuer} belongs to no authority in the bundle"
         return [(message, "trust its issuer or take the CRL out")]
-    signers = [one for one in namesakes if _is_signed_by(crl, one)]
+    signers = [one for one in namesakes if is_signed_by(crl, one)]
     if not signers:
         return [(f"the CRL of {issuer} was not signed by its key", "fetch the CRL again")]
     found = []
@@ -140,6 +147,9 @@ def _list_problems(
     if _has(crl, x509.DeltaCRLIndicator):
         # OpenSSL 3.0 takes it for a complete list and lets those of the base in again.
         found.append((f"the CRL of {issuer} is a delta", "give the complete CRL in its place"))
+    if _is_partial(crl):
+        hint = "give the complete CRL in its place"
+        found.append((f"the CRL of {issuer} covers a part of its certificates", hint))
     return found
 
 
@@ -171,7 +181,8 @@ def _is_current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
     return crl.last_update_utc <= now and (end is None or now < end)
 
 
-def _is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+def is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    """Say whether an authority's key really signed a list."""
     if crl.issuer != authority.subject:
         return False
     try:
@@ -187,6 +198,26 @@ def _may(certificate: x509.Certificate, right: str) -> bool:
     except x509.ExtensionNotFound:
         return True
     return bool(getattr(usage, right))
+
+
+def _is_for_clients(authority: x509.Certificate) -> bool:
+    """Say whether its extended key usages, which bind what it issues, allow clients."""
+    try:
+        usage = authority.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
+
+
+def _is_partial(crl: x509.CertificateRevocationList) -> bool:
+    """Say whether it leaves clients out, or speaks for others as well (RFC 5280 section 5.2.5)."""
+    try:
+        point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
+    except x509.ExtensionNotFound:
+        return False
+    return bool(
+        point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs
+    )
 
 
 def _has(crl: x509.CertificateRevocationList, extension: type[x509.ExtensionType]) -> bool:

@@ -37,6 +37,8 @@ class Expectation:
     """SHA-256 of the leaf that should be served; None when any will do."""
     verify: str
     """As `SSLVerifyClient`: require, optional or none."""
+    admits_ours: bool = True
+    """Whether the clients that our own authority certified may come in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,9 @@ def await_content(
 def _knocks(dial: Dial, expected: Expectation, clients: Clients) -> Iterator[Knock]:
     asks = expected.verify != "none"
     if clients.certified is not None and asks:
-        yield _one(dial, expected, "certified client", clients.certified, let_in=True)
+        yield _one(
+            dial, expected, "certified client", clients.certified, let_in=expected.admits_ours
+        )
     yield _nobody(dial, expected)
     if asks:
         yield _one(dial, expected, "self-signed certificate", clients.stranger, let_in=False)

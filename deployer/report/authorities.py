@@ -1,50 +1,64 @@
 """Authorities, as people and programs read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-
-from deployer.pki.authority import Authority
+from deployer.pki.constraints import permitted
+from deployer.pki.material import fingerprint
+from deployer.pki.profiles import DIRECT, ROOT
 from deployer.pki.renewal import crls_end
 from deployer.report import console
+from deployer.workflows.authorities import AuthorityStatus
 
-Lists = Mapping[str, Sequence[x509.CertificateRevocationList]]
+
+def tell(found: Sequence[AuthorityStatus], *, as_json: bool) -> None:
+    """Print the authorities for a person or for a program."""
+    (show_json if as_json else show)(found)
 
 
-def show(authorities: Sequence[Authority], lists: Lists) -> None:
-    """Print one line an authority, and below the fingerprint to compare the root's by."""
+def show(found: Sequence[AuthorityStatus]) -> None:
+    """Print one line an authority, and below the fingerprint to compare a root's by."""
     console.table(
-        ("AUTHORITY", "SUBJECT", "EXPIRES", "CRLS UNTIL"),
+        ("AUTHORITY", "SUBJECT", "STATE", "KEY", "EXPIRES", "CRLS UNTIL"),
         [
             (
-                one.name,
-                one.certificate.subject.rfc4514_string(),
-                f"{one.certificate.not_valid_after_utc:%Y-%m-%d}",
-                f"{crls_end(lists[one.name]):%Y-%m-%d}",
+                one.title,
+                one.authority.certificate.subject.rfc4514_string(),
+                one.record.state.value,
+                "here" if one.record.has_key else "elsewhere",
+                f"{one.authority.certificate.not_valid_after_utc:%Y-%m-%d}",
+                f"{crls_end(one.lists):%Y-%m-%d}" if one.lists else "-",
             )
-            for one in authorities
+            for one in found
         ],
     )
-    for one in authorities:
-        if not one.chain:
-            console.data(f"{one.name} SHA-256 {fingerprint(one.certificate)}")
+    for one in found:
+        # Those below repeat it.
+        if one.authority.name in {ROOT.name, DIRECT} and (found_limits := limits(one)):
+            console.data(f"{one.title} certifies nothing but {', '.join(found_limits)}")
+        if not one.authority.chain:
+            console.data(f"{one.title} SHA-256 {fingerprint(one.authority.certificate)}")
 
 
-def show_json(authorities: Sequence[Authority], lists: Lists) -> None:
+def show_json(found: Sequence[AuthorityStatus]) -> None:
     """Print one JSON line an authority."""
-    for one in authorities:
+    for one in found:
+        certificate = one.authority.certificate
         console.json_line(
             "authority",
-            name=one.name,
-            generation=one.generation,
-            subject=one.certificate.subject.rfc4514_string(),
-            expires=one.certificate.not_valid_after_utc.isoformat(),
-            crls_until=crls_end(lists[one.name]).isoformat(),
-            fingerprint=fingerprint(one.certificate),
+            name=one.authority.name,
+            generation=one.authority.generation,
+            state=one.record.state.value,
+            origin=one.record.origin,
+            key="here" if one.record.has_key else "elsewhere",
+            subject=certificate.subject.rfc4514_string(),
+            expires=certificate.not_valid_after_utc.isoformat(),
+            crls_until=crls_end(one.lists).isoformat() if one.lists else None,
+            name_constraints=list(limits(one)),
+            fingerprint=fingerprint(certificate),
         )
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
-    """Write a SHA-256 fingerprint, short enough for a line of a terminal."""
-    return certificate.fingerprint(SHA256()).hex().upper()
+def limits(one: AuthorityStatus) -> tuple[str, ...]:
+    """List the domains and networks that an authority is limited to; nothing for all."""
+    found = one.authority.constraints
+    return () if found is None else permitted(found)

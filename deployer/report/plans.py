@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from deployer.apache.compile import ON_HOST
 from deployer.plan import Change, Kind
 from deployer.report import console
 from deployer.result import HostResult
@@ -71,6 +72,8 @@ def _reason(host: Surveyed, change: Change) -> str:
         slug = change.subject.split("/")[1]
         if slug in host.decision.due and change.subject.endswith("fullchain.pem"):
             return f"a new certificate: {host.decision.due[slug]}"
+        if change.kind is Kind.UPDATE and change.subject.endswith(f"/{ON_HOST}"):
+            return "certificate on the host was renewed"
     if change.subject in unsigned(host.plan.release):
         return "revocation lists are half over"
     return change.reason

@@ -12,20 +12,21 @@ STYLES = {Health.OK: "green", Health.WARNING: "yellow", Health.CRITICAL: "red"}
 def show(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> None:
     """Print one line a site, then every remark."""
     console.table(
-        ("HOST", "SITE", "HEALTH", "SERIAL", "EXPIRES", "CRLS UNTIL", "RELEASE"),
+        ("HOST", "SITE", "HEALTH", "SERIAL", "ISSUER", "EXPIRES", "CRLS UNTIL", "RELEASE"),
         [
             (
                 one.host,
                 one.server_name or "-",
                 one.health.value,
                 f"{one.serial:x}"[:12] if one.serial else "-",
+                one.issuer or "-",
                 f"{one.expires:%Y-%m-%d}" if one.expires else "-",
                 f"{one.crls_until:%Y-%m-%d}" if one.crls_until else "-",
                 one.release or "-",
             )
             for one in found
         ]
-        + [(one.host, "-", Health.CRITICAL.value, "-", "-", "-", "-") for one in failed],
+        + [(one.host, "-", Health.CRITICAL.value, *"-----") for one in failed],
         styles=[STYLES[one.health] for one in found] + [STYLES[Health.CRITICAL]] * len(failed),
     )
     for one in found:
@@ -45,6 +46,7 @@ def show_json(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> Non
             server_name=one.server_name or None,
             health=one.health.value,
             serial=f"{one.serial:x}" if one.serial else None,
+            issuer=one.issuer or None,
             expires=one.expires.isoformat() if one.expires else None,
             crls_until=one.crls_until.isoformat() if one.crls_until else None,
             release=one.release,

@@ -15,8 +15,9 @@ from deployer.inventory.model import Host
 from deployer.inventory.place import Place, Problem, Steps
 from deployer.layouts import DEBIAN, Layout
 from deployer.spec.layout import read_layout
+from deployer.spec.model import Spec
 from deployer.spec.problems import Origin, SpecError, problems_of
-from deployer.spec.vhost import ClientAuth, Spec, VhostSpec, no_boolean
+from deployer.spec.vhost import ClientAuth, VhostSpec, no_boolean
 
 VHOSTS = "apache_vhosts"
 LAYOUT = "mtls_layout"

@@ -13,9 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
@@ -24,6 +22,8 @@ from pydantic import (
 from deployer.pki.keys import KeyType
 from deployer.pki.names import InvalidName, dns_name
 from deployer.pki.profiles import SERVER
+from deployer.spec.model import Spec
+from deployer.spec.supplied import CertificateSource, ClientAuthority
 from deployer.spec.text import absolute_path, checked
 
 HTTPS_PORT = 443
@@ -134,12 +134,6 @@ Lifetime = Annotated[
 ]
 
 
-class Spec(BaseModel):
-    """A part of a spec: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class ProxyRoute(Spec):
     """A path of a site that another server answers (`ProxyPass`)."""
 
@@ -161,7 +155,7 @@ class ClientAuth(Spec):
     verify: Annotated[Literal["require", "optional", "none"], BeforeValidator(_verify)] = "require"
     depth: Depth | None = None
     """None: as long as the chains of the authorities are."""
-    authorities: Annotated[tuple[Literal["clients"], ...], Field(min_length=1)] = ("clients",)
+    authorities: Annotated[tuple[ClientAuthority, ...], Field(min_length=1)] = (ClientAuthority(),)
     revocation: Literal["chain", "leaf", "none"] = "chain"
 
 
@@ -173,7 +167,7 @@ class VhostSpec(Spec):
     listen: Listen = HTTPS_PORT
     document_root: Annotated[str, AfterValidator(absolute_path)] | None = None
     proxy: tuple[ProxyRoute, ...] = ()
-    certificate: Literal["issued"] = "issued"
+    certificate: CertificateSource = CertificateSource()
     key_type: KeyType = KeyType.P256
     lifetime: Lifetime = SERVER.lifetime
     client_auth: ClientAuth = ClientAuth()

@@ -1,98 +1,137 @@
 """The authorities of a state database, by name and generation."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from deployer.errors import nearest
-from deployer.pki.authority import Authority, Signer
-from deployer.pki.keys import is_same_key
-from deployer.pki.profiles import AUTHORITIES
-from deployer.store import schema
-from deployer.store.database import Database, NoState
-from deployer.store.keys import DamagedKey, unseal
+from deployer.pki import pem
+from deployer.pki.authority import Authority, AuthorityState, Signer
+from deployer.pki.profiles import AUTHORITIES, DIRECT
+from deployer.store import custody, register
+from deployer.store.database import Database
+from deployer.store.faults import NoState
+from deployer.store.records import AuthorityRecord
+from deployer.store.rows import AuthorityRow
 
-
-def owner(authority: Authority) -> str:
-    """Say whose a sealed key is; part of what its seal protects."""
-    return f"{authority.name} G{authority.generation}"
-
-
-def add(connection: Connection, authority: Authority, sealed_key: bytes, *, now: datetime) -> None:
-    """Write an authority whose issuers are written already."""
-    row = {
-        "name": authority.name,
-        "generation": authority.generation,
-        "issuer_id": id_of(connection, authority.chain[0]) if authority.chain else None,
-        "certificate": authority.certificate.public_bytes(Encoding.DER),
-        "sealed_key": sealed_key,
-        "created_at": now,
-    }
-    connection.execute(insert(schema.authorities), row)
-
-
-def id_of(connection: Connection, certificate: x509.Certificate) -> int:
-    """Find the row of an authority."""
-    table = schema.authorities
-    der = certificate.public_bytes(Encoding.DER)
-    query = select(table.c.id).where(table.c.certificate == der)
-    row_id: int = connection.execute(query).scalar_one()
-    return row_id
+_ACTIVE = frozenset({AuthorityState.ACTIVE})
+_TRUSTED = frozenset(state for state in AuthorityState if state.is_trusted)
 
 
 class Authorities:
-    """Who may sign."""
+    """Who may sign, and who could."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[int, Authority] = {}
 
     def current(self, name: str) -> Authority:
-        """Find the newest generation of an authority."""
-        table = schema.authorities
-        query = select(table.c.id).where(table.c.name == name).order_by(table.c.generation.desc())
+        """
+        Find the generation of an authority that issues now.
+
+        An imported CA that can have no authority below it stands for all of them.
+        """
         with self._database.reading() as connection:
-            found = connection.execute(query.limit(1)).scalar_one_or_none()
-            if found is None:
-                raise NoState(
-                    f"there is no authority named {name!r}",
-                    hint=nearest(name, AUTHORITIES)
-                    if name not in AUTHORITIES
-                    else "deployer ca init",
-                )
-            return self.get(connection, found)
+            return self.get(connection, _choose(connection, name, _ACTIVE)[-1].id)
+
+    def trusted(self, name: str) -> tuple[Authority, ...]:
+        """List the generations of an authority that hosts should trust, oldest first."""
+        with self._database.reading() as connection:
+            chosen = _choose(connection, name, _TRUSTED)
+            return tuple(self.get(connection, row.id) for row in chosen)
 
     def list(self) -> tuple[Authority, ...]:
         """List every generation of every authority, in the order they were made."""
-        with self._database.reading() as connection:
-            ids = connection.execute(select(schema.authorities.c.id).order_by("id")).scalars()
-            return tuple(self.get(connection, one) for one in ids.all())
+        return tuple(record.authority for record in self.records())
 
-    def unlock(self, name: str, passphrase: str) -> Signer:
-        """Open the key of the newest generation of an authority."""
-        authority = self.current(name)
-        table = schema.authorities
+    def records(self) -> tuple[AuthorityRecord, ...]:
+        """List every generation of every authority, with how things stand, as they were made."""
         with self._database.reading() as connection:
-            row_id = id_of(connection, authority.certificate)
-            query = select(table.c.sealed_key).where(table.c.id == row_id)
-            sealed = connection.execute(query).scalar_one()
-        key = unseal(sealed, passphrase, owner=owner(authority))
-        if not is_same_key(key.public_key(), authority.certificate.public_key()):
-            raise DamagedKey(f"the key of {owner(authority)} is not that of its certificate")
-        return Signer(authority=authority, key=key)
+            return tuple(
+                AuthorityRecord(
+                    authority=self.get(connection, row.id),
+                    state=AuthorityState(row.state),
+                    origin="imported" if row.origin == "imported" else "made",
+                    has_key=row.sealed_key is not None,
+                    created_at=datetime.fromisoformat(row.created_at),
+                )
+                for row in register.everyone(connection)
+            )
+
+    def unlock(self, name: str, passphrase: str, *, generation: int | None = None) -> Signer:
+        """Open the key of the generation that issues now, or of another."""
+        row, authority = self._find(name, generation)
+        return custody.open_key(authority, custody.sealed_key(row), passphrase)
+
+    def unlock_exported(
+        self, name: str, text: bytes, passphrase: str, *, generation: int | None = None
+    ) -> Signer:
+        """Open a key that was exported from this state, or from one that it comes from."""
+        _, authority = self._find(name, generation)
+        return custody.open_key(authority, custody.read_exported(text, authority), passphrase)
+
+    def export_key(self, name: str) -> bytes:
+        """Write the sealed key of an authority as text that can be kept anywhere."""
+        row, authority = self._find(name, None)
+        return custody.write_exported(authority, custody.sealed_key(row))
+
+    def forget_key(self, name: str, *, now: datetime) -> None:
+        """Take the key of an authority out of the state, down to the last copy in its files."""
+        row, _ = self._find(name, None)
+        custody.forget(self._database, row.id, now=now)
 
     def get(self, connection: Connection, row_id: int) -> Authority:
         """Read an authority with its chain; they never change, so each is read once."""
         if row_id not in self._known:
-            query = select(schema.authorities).where(schema.authorities.c.id == row_id)
-            row = connection.execute(query).one()
-            above = () if row.issuer_id is None else self.get(connection, row.issuer_id).bundle
+            row = register.read(connection, row_id)
+            if row.issuer_id is not None:
+                above = self.get(connection, row.issuer_id).bundle
+            else:
+                above = pem.read_certificates(row.above) if row.above else ()
             self._known[row_id] = Authority(
                 name=row.name,
                 generation=row.generation,
                 certificate=x509.load_der_x509_certificate(row.certificate),
-                chain=above,
+                chain=tuple(above),
             )
         return self._known[row_id]
+
+    def of_row(self, row_id: int) -> Authority:
+        """Read an authority of whose row the number is known."""
+        with self._database.reading() as connection:
+            return self.get(connection, row_id)
+
+    def _find(self, name: str, generation: int | None) -> tuple[AuthorityRow, Authority]:
+        with self._database.reading() as connection:
+            if generation is None:
+                row = _choose(connection, name, _ACTIVE)[-1]
+            else:
+                row = _of_generation(connection, name, generation)
+            return row, self.get(connection, row.id)
+
+
+def _choose(
+    connection: Connection, name: str, states: Collection[AuthorityState]
+) -> list[AuthorityRow]:
+    everyone = register.everyone(connection)
+    names = {row.name for row in everyone}
+    meant = DIRECT if name in AUTHORITIES and name not in names and DIRECT in names else name
+    found = [row for row in everyone if row.name == meant and row.state in states]
+    if not found:
+        known = name in AUTHORITIES
+        raise NoState(
+            f"there is no authority named {name!r}",
+            hint="deployer ca init" if known else nearest(name, AUTHORITIES),
+        )
+    return sorted(found, key=lambda row: row.generation)
+
+
+def _of_generation(connection: Connection, name: str, generation: int) -> AuthorityRow:
+    everyone = _choose(connection, name, frozenset(AuthorityState))
+    for row in everyone:
+        if row.generation == generation:
+            return row
+    known = ", ".join(row.owner for row in everyone)
+    raise NoState(f"there is no authority {name} G{generation}", hint=f"there is {known}")

@@ -9,23 +9,35 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
-from sqlalchemy import select, update
 
 from deployer.errors import DeployerError
 from deployer.pki.authority import Signer
 from deployer.pki.crl import CRL
 from deployer.pki.issue import issue_leaf
-from deployer.store import authorities, crls, events, ledger, schema
+from deployer.pki.keys import KeyType
+from deployer.store import crls, ledger, listing, register
 from deployer.store.authorities import Authorities
 from deployer.store.database import Database
-from deployer.store.randomness import random_serial_number
-from deployer.store.records import CertificateRecord, CertificateRequest, IssuedCertificate, Kind
+from deployer.store.listing import Filter
+from deployer.store.randomness import generate_key, random_serial_number
+from deployer.store.records import (
+    CertificateRecord,
+    CertificateRequest,
+    CertificateState,
+    IssuedCertificate,
+    Kind,
+)
+from deployer.store.rows import CertificateRow
 
-_RECORDED = frozenset(CertificateRecord.__dataclass_fields__) - {"authority", "generation"}
+_SHOWN = 3  # of the certificates that an ambiguous prefix means
 
 
 class UnknownCertificate(DeployerError):
     """No certificate has that serial number."""
+
+
+class AmbiguousSerial(DeployerError):
+    """Several certificates have serial numbers that begin so."""
 
 
 class Certificates:
@@ -48,20 +60,20 @@ class Certificates:
         if not requests:
             return ()
         planned = [(random_serial_number(), request) for request in requests]
-        serials = [serial for serial, _ in planned]
+        throwaway = generate_key(KeyType.P256)
         with self._database.writer() as writer:
             with writer.transaction() as connection:
-                ledger.intend(connection, planned, signer.authority, now=now)
+                intents = ledger.intend(connection, planned, signer.authority, now=now)
             try:
                 leaves = [
-                    issue_leaf(request.leaf, signer, now=now, serial=serial)
+                    issue_leaf(request.leaf, signer, now=now, serial=serial, throwaway=throwaway)
                     for serial, request in planned
                 ]
                 with writer.transaction() as connection:
-                    ledger.conclude(connection, leaves, at=now)
+                    ledger.conclude(connection, intents, leaves, at=now)
             except BaseException:
                 with writer.transaction() as connection:
-                    ledger.abandon(connection, serials, at=now)
+                    ledger.abandon(connection, intents, at=now)
                 raise
         return tuple(
             IssuedCertificate(
@@ -82,44 +94,74 @@ class Certificates:
 
         The newest need not be in use: a run may have ended before it reached its host.
         """
-        table = schema.certificates
-        query = select(table).where(
-            table.c.kind == kind,
-            table.c.host == host,
-            table.c.name == name,
-            table.c.status == "issued",
-            table.c.revoked_at.is_(None),
-        )
+        target = "kind = ? AND host = ? AND name = ? AND status = 'issued' AND revoked_at IS NULL"
         with self._database.reading() as connection:
-            found = query.order_by((table.c.key_sha256 == key_sha256).desc(), table.c.id.desc())
-            row = connection.execute(found.limit(1)).one_or_none()
-            if row is None:
-                return None
-            return IssuedCertificate(
-                certificate=x509.load_der_x509_certificate(row.certificate),
-                authority=self._authorities.get(connection, row.authority_id),
-                host=row.host,
-                name=row.name,
-                key_sha256=row.key_sha256,
-            )
+            found = ledger.read(connection, target, kind, host, name)
+        of_key = [row for row in found if row.key_sha256 == key_sha256]
+        return self._issued((of_key or found)[-1]) if found else None
 
     def list(
-        self, *, kind: Kind | None = None, host: str | None = None, name: str | None = None
+        self,
+        *,
+        kind: Kind | None = None,
+        host: str | None = None,
+        name: str | None = None,
+        authority: str | None = None,
+        state: CertificateState | None = None,
+        expires_before: datetime | None = None,
+        now: datetime | None = None,
     ) -> tuple[CertificateRecord, ...]:
-        """List what is on record, oldest first; each filter that is given must match."""
-        table, issuer = schema.certificates, schema.authorities
-        wanted = {table.c.kind: kind, table.c.host: host, table.c.name: name}
-        filters = [column == value for column, value in wanted.items() if value is not None]
-        columns = [column for column in table.c if column.name in _RECORDED]
-        query = (
-            select(issuer.c.name.label("authority"), issuer.c.generation, *columns)
-            .join_from(table, issuer, table.c.authority_id == issuer.c.id)
-            .where(*filters)
-            .order_by(table.c.id)
+        """
+        List what is on record, oldest first; each filter that is given must match.
+
+        Whether a certificate has expired depends on the day, so `state` needs `now`.
+        """
+        wanted = Filter(
+            kind=kind,
+            host=host,
+            name=name,
+            authority=authority,
+            state=state,
+            expires_before=expires_before,
         )
         with self._database.reading() as connection:
-            rows = connection.execute(query).mappings()
-            return tuple(CertificateRecord(**row) for row in rows)
+            return listing.read(connection, *wanted.conditions(now))
+
+    def find(self, serial_prefix: str) -> CertificateRecord:
+        """Find the certificate whose serial number, in hex, begins so, however it is spelt."""
+        prefix = listing.canonical(serial_prefix)
+        if not prefix:
+            raise UnknownCertificate(
+                f"{serial_prefix!r} is not the beginning of a serial number",
+                hint="serial numbers are hexadecimal: deployer cert list",
+            )
+        with self._database.reading() as connection:
+            found = listing.read(connection, *listing.beginning_with(prefix))
+        exact = [record for record in found if f"{record.serial:x}" == prefix]
+        if not found:
+            raise UnknownCertificate(
+                f"no certificate has a serial number that begins with {prefix}",
+                hint="deployer cert list",
+            )
+        if len(found) > 1 and not exact:
+            some = ", ".join(f"{record.serial:x} ({record.name})" for record in found[:_SHOWN])
+            more = ", …" if len(found) > _SHOWN else ""
+            raise AmbiguousSerial(
+                f"{len(found)} certificates have serial numbers that begin with {prefix}: "
+                f"{some}{more}",
+                hint="give more of its digits",
+            )
+        return (exact or found)[0]
+
+    def read(self, serial: int) -> IssuedCertificate:
+        """Read a certificate that was issued."""
+        with self._database.reading() as connection:
+            found = ledger.read(connection, "serial = ? AND status = 'issued'", f"{serial:x}")
+        if not found:
+            raise UnknownCertificate(
+                f"no certificate {serial:x} was issued", hint="deployer cert list"
+            )
+        return self._issued(found[0])
 
     def revoke(
         self,
@@ -129,28 +171,42 @@ class Certificates:
         now: datetime,
         reason: x509.ReasonFlags = x509.ReasonFlags.unspecified,
     ) -> tuple[CRL, ...]:
+        """Revoke a certificate and replace its authority's ladder, both or neither."""
+        return self.revoke_all([serial], signer, now=now, reason=reason)
+
+    def revoke_all(
+        self,
+        serials: Sequence[int],
+        signer: Signer,
+        *,
+        now: datetime,
+        reason: x509.ReasonFlags = x509.ReasonFlags.unspecified,
+    ) -> tuple[CRL, ...]:
         """
-        Revoke a certificate and replace its authority's ladder, both or neither.
+        Revoke certificates of one authority and replace its ladder once, all or nothing.
 
         Revoking twice changes nothing but the lists: the first time and reason stand.
         """
-        table = schema.certificates
         with self._database.writer() as writer, writer.transaction() as connection:
-            issuer_id = authorities.id_of(connection, signer.authority.certificate)
-            this = (table.c.serial == serial) & (table.c.authority_id == issuer_id)
-            if connection.execute(select(table.c.id).where(this)).one_or_none() is None:
-                raise UnknownCertificate(
-                    f"{authorities.owner(signer.authority)} issued no certificate {serial:x}",
-                    hint="deployer cert list",
-                )
-            fresh = this & table.c.revoked_at.is_(None)
-            values = {"revoked_at": now, "reason": reason.value}
-            if connection.execute(update(table).where(fresh).values(values)).rowcount:
-                events.record(
-                    connection,
-                    "certificate revoked",
-                    at=now,
-                    serial=f"{serial:x}",
-                    reason=reason.value,
-                )
+            issuer_id = register.id_of(connection, signer.authority.certificate)
+            rows = []
+            for serial in dict.fromkeys(serials):
+                this = "serial = ? AND authority_id = ?"
+                found = ledger.read(connection, this, f"{serial:x}", issuer_id)
+                if not found:
+                    raise UnknownCertificate(
+                        f"{register.owner(signer.authority)} issued no certificate {serial:x}",
+                        hint="deployer cert list",
+                    )
+                rows += found
+            ledger.revoke(connection, rows, reason, at=now)
             return crls.publish(connection, signer, now=now)
+
+    def _issued(self, row: CertificateRow) -> IssuedCertificate:
+        return IssuedCertificate(
+            certificate=x509.load_der_x509_certificate(row.certificate or b""),
+            authority=self._authorities.of_row(row.authority_id),
+            host=row.host,
+            name=row.name,
+            key_sha256=row.key_sha256,
+        )

@@ -5,26 +5,44 @@ A list is written before it leaves, in the transaction that gave it its number. 
 of an authority is the only one that counts.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
+from deployer.errors import DeployerError
 from deployer.pki import crl
-from deployer.pki.authority import Authority, Signer
+from deployer.pki.authority import Authority, AuthorityState, Signer
 from deployer.pki.crl import CRL
-from deployer.store import authorities, events, schema
+from deployer.pki.renewal import are_crls_due
+from deployer.store import chain, register, rows, schema
+from deployer.store.authorities import Authorities
+from deployer.store.chain import Kind
 from deployer.store.database import Database
+from deployer.store.rows import CrlRow
+
+_SECOND = timedelta(seconds=1)
+
+
+class CannotPublish(DeployerError):
+    """An authority whose lists would not count."""
+
+
+def may_publish(authority: Authority) -> bool:
+    """Say whether the lists that an authority signs count (RFC 5280 section 6.3.3, step f)."""
+    try:
+        usage = authority.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return usage.crl_sign
 
 
 def publish(connection: Connection, signer: Signer, *, now: datetime) -> tuple[CRL, ...]:
     """Sign and write a new ladder, in the transaction of what made it necessary."""
-    table = schema.crls
-    authority_id = authorities.id_of(connection, signer.authority.certificate)
-    mine = table.c.authority_id == authority_id
-    last = connection.execute(select(func.max(table.c.number)).where(mine)).scalar_one()
-    number = (last or 0) + 1
+    authority_id = register.id_of(connection, signer.authority.certificate)
+    _check_right(connection, signer.authority, authority_id)
+    number = _next_number(connection, authority_id, now)
     rungs = crl.ladder(
         signer,
         _revocations(connection, authority_id),
@@ -32,30 +50,31 @@ def publish(connection: Connection, signer: Signer, *, now: datetime) -> tuple[C
         now=now,
         previous_this_update=_previous_this_update(connection, authority_id, now),
     )
-    connection.execute(
-        insert(table),
-        [
-            {
-                "authority_id": authority_id,
-                "number": number + rung,
-                "ladder": number,
-                "this_update": one.last_update_utc,
-                "next_update": one.next_update_utc,
-                "crl": one.public_bytes(Encoding.DER),
-            }
-            for rung, one in enumerate(rungs)
-        ],
-    )
-    name = authorities.owner(signer.authority)
-    events.record(connection, "crls published", at=now, authority=name, number=str(number))
+    first_id = rows.next_id(connection, schema.crls)
+    written = [
+        CrlRow(
+            id=first_id + rung,
+            authority_id=authority_id,
+            number=number + rung,
+            ladder=number,
+            this_update=schema.moment(one.last_update_utc),
+            next_update=schema.moment(one.next_update_utc or one.last_update_utc),
+            crl=one.public_bytes(Encoding.DER),
+        )
+        for rung, one in enumerate(rungs)
+    ]
+    rows.write(connection, schema.crls, written)
+    facts = rows.ladder_facts(written, register.owner(signer.authority))
+    chain.append(connection, [(Kind.CRLS_PUBLISHED, facts)], at=now)
     return rungs
 
 
 class Crls:
     """Who may not get in any more."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, authorities: Authorities) -> None:
         self._database = database
+        self._authorities = authorities
 
     def publish(self, signer: Signer, *, now: datetime) -> tuple[CRL, ...]:
         """Replace the ladder of an authority."""
@@ -65,15 +84,65 @@ class Crls:
     def current(self, authority: Authority) -> tuple[CRL, ...]:
         """Read the ladder of one authority, the first rung first."""
         with self._database.reading() as connection:
-            return _ladder(connection, authority.certificate)
+            return _ladder(connection, register.id_of(connection, authority.certificate))
+
+    def due(self, now: datetime) -> tuple[Authority, ...]:
+        """
+        Name the authorities that hosts trust and whose lists should be signed anew.
+
+        Half of the time that they cover is over, or they come from a backup: hosts may have newer
+        ones, which a backup cannot know.
+        """
+        with self._database.reading() as connection:
+            return tuple(
+                authority
+                for row in register.everyone(connection)
+                if AuthorityState(row.state).is_trusted
+                and may_publish(authority := self._authorities.get(connection, row.id))
+                and _is_due(connection, row.id, now)
+            )
 
 
-def _ladder(connection: Connection, certificate: x509.Certificate) -> tuple[CRL, ...]:
+def _is_due(connection: Connection, authority_id: int, now: datetime) -> bool:
+    lists = _ladder(connection, authority_id)
+    if not lists or are_crls_due(lists, now):
+        return True
+    floor = _floor(connection, authority_id)
+    return floor is not None and lists[0].last_update_utc < floor
+
+
+def _check_right(connection: Connection, authority: Authority, authority_id: int) -> None:
+    owner = register.owner(authority)
+    if register.read(connection, authority_id).state == AuthorityState.RETIRED:
+        raise CannotPublish(
+            f"{owner} is retired: no host trusts it, and it signs no more CRLs",
+            hint="deployer ca show",
+        )
+    if not may_publish(authority):
+        raise CannotPublish(
+            f"{owner} may not sign CRLs: its certificate lacks the key usage cRLSign",
+            hint="nothing that it issued can be revoked; replace the authority to keep someone out",
+        )
+
+
+def _ladder(connection: Connection, authority_id: int) -> tuple[CRL, ...]:
     table = schema.crls
-    mine = table.c.authority_id == authorities.id_of(connection, certificate)
+    mine = table.c.authority_id == authority_id
     newest = select(func.max(table.c.ladder)).where(mine).scalar_subquery()
     query = select(table.c.crl).where(mine, table.c.ladder == newest).order_by(table.c.number)
     return tuple(x509.load_der_x509_crl(der) for der in connection.execute(query).scalars())
+
+
+def _next_number(connection: Connection, authority_id: int, now: datetime) -> int:
+    """
+    Choose the number of the next list: the time in milliseconds, or one more than the last.
+
+    A count would begin again where a restored backup, or another program that had the authority
+    before, left off. The time does not: whatever was published elsewhere was published earlier.
+    """
+    mine = schema.crls.c.authority_id == authority_id
+    last = connection.execute(select(func.max(schema.crls.c.number)).where(mine)).scalar_one()
+    return max((last or 0) + 1, int(now.timestamp() * 1000))
 
 
 def _previous_this_update(
@@ -83,7 +152,7 @@ def _previous_this_update(
     Find the time that the next list must be later than.
 
     That of whatever a host may now take for the newest: any rung that has begun, and the first
-    of the newest ladder even if the clock says that it has not.
+    of the newest ladder even if the clock says that it has not. And of what the state forgot.
     """
     table = schema.crls
     mine = table.c.authority_id == authority_id
@@ -91,21 +160,41 @@ def _previous_this_update(
     query = select(table.c.this_update).where(
         mine, (table.c.this_update <= now) | (table.c.number == newest)
     )
-    times = connection.execute(query.order_by(table.c.this_update.desc()).limit(1))
-    return times.scalar_one_or_none()
+    found = connection.execute(query.order_by(table.c.this_update.desc()).limit(1))
+    known = [found.scalar_one_or_none()]
+    if floor := _floor(connection, authority_id):
+        known.append(floor - _SECOND)
+    return max((one for one in known if one is not None), default=None)
+
+
+def _floor(connection: Connection, authority_id: int) -> datetime | None:
+    """
+    Find the time before which lists may have been published that this state knows nothing of.
+
+    When it was restored from a backup, or when the authority was imported. Whatever list a host
+    holds from before, none that has begun is later than that.
+    """
+    row = register.read(connection, authority_id)
+    statement = "SELECT max(at) FROM events WHERE kind = 'state restored'"
+    times = [connection.exec_driver_sql(statement).scalar_one()]
+    if row.origin == "imported":
+        times.append(row.created_at)
+    return max((datetime.fromisoformat(one) for one in times if one is not None), default=None)
 
 
 def _revocations(connection: Connection, authority_id: int) -> tuple[crl.Revocation, ...]:
-    table = schema.certificates
-    query = select(table).where(
-        table.c.authority_id == authority_id, table.c.revoked_at.is_not(None)
+    statement = (
+        "SELECT serial, revoked_at, not_after, reason FROM certificates"
+        " WHERE authority_id = ? AND revoked_at IS NOT NULL ORDER BY id"
     )
     return tuple(
         crl.Revocation(
-            serial=row.serial,
-            revoked_at=row.revoked_at,
-            expires=row.not_after,
-            reason=x509.ReasonFlags(row.reason),
+            serial=int(serial, 16),
+            revoked_at=datetime.fromisoformat(revoked_at),
+            expires=datetime.fromisoformat(expires),
+            reason=x509.ReasonFlags(reason),
         )
-        for row in connection.execute(query.order_by(table.c.id))
+        for serial, revoked_at, expires, reason in connection.exec_driver_sql(
+            statement, (authority_id,)
+        )
     )

@@ -2,16 +2,30 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, NamedTuple
 
 from cryptography import x509
 
 from deployer.pki import pem
-from deployer.pki.authority import Authority
+from deployer.pki.authority import Authority, AuthorityState
 from deployer.pki.issue import LeafRequest
 
 Kind = Literal["authority", "server", "client"]
 Status = Literal["intended", "issued", "abandoned"]
+Origin = Literal["made", "imported"]
+
+
+class CertificateState(StrEnum):
+    """What a certificate is good for, on a day."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ABANDONED = "abandoned"
+    """It was to be signed, and came to nothing."""
+    INTENDED = "intended"
+    """It is being signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +57,12 @@ class IssuedCertificate:
         return pem.write_certificates(self.authority.fullchain(self.certificate))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateRecord:
-    """One line of the books."""
+class CertificateRecord(NamedTuple):
+    """
+    One line of the books.
+
+    A tuple, for a hundred thousand of them are made while somebody waits.
+    """
 
     serial: int
     authority: str
@@ -61,3 +78,23 @@ class CertificateRecord:
     created_at: datetime
     revoked_at: datetime | None
     reason: str | None
+
+    def state(self, now: datetime) -> CertificateState:
+        """Say what it is good for."""
+        if self.status != "issued":
+            return CertificateState(self.status)
+        if self.revoked_at is not None:
+            return CertificateState.REVOKED
+        return CertificateState.EXPIRED if now > self.not_after else CertificateState.VALID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityRecord:
+    """One generation of an authority, and how things stand with it."""
+
+    authority: Authority
+    state: AuthorityState
+    origin: Origin
+    has_key: bool
+    """Whether its key is here; an exported one is needed as a file to sign anything."""
+    created_at: datetime

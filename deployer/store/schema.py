@@ -15,12 +15,20 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
-VERSION = 1
+VERSION = 2
 """Kept in `PRAGMA user_version`; a program older than its database refuses to touch it."""
 APPLICATION_ID = 0x6D544C53
 """Kept in `PRAGMA application_id`: says that a SQLite file is ours ("mTLS")."""
+
+
+def moment(value: datetime) -> str:
+    """Write a time; one without a zone is a bug."""
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -30,12 +38,8 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _: Dialect) -> str | None:
-        """Write a time; one without a zone is a bug."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        """Write a time."""
+        return None if value is None else moment(value)
 
     def process_result_value(self, value: str | None, _: Dialect) -> datetime | None:
         """Read a time."""
@@ -67,9 +71,15 @@ authorities = Table(
     Column("generation", Integer, nullable=False),
     Column("issuer_id", ForeignKey("authorities.id")),
     Column("certificate", LargeBinary, nullable=False),
-    Column("sealed_key", LargeBinary, nullable=False),
+    Column("above", LargeBinary, nullable=False),  # foreign issuers of an imported one, as PEM
+    Column("state", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("sealed_key", LargeBinary),  # none: it was exported
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("name", "generation"),
+    CheckConstraint("state IN ('prepared', 'active', 'retiring', 'retired')"),
+    CheckConstraint("origin IN ('made', 'imported')"),
+    Index("authorities_active", "name", unique=True, sqlite_where=text("state = 'active'")),
 )
 
 # Every certificate ever signed, and every one that was about to be. No private key is here:
@@ -121,4 +131,6 @@ events = Table(
     Column("at", Moment, nullable=False),
     Column("kind", Text, nullable=False),
     Column("facts", Text, nullable=False),
+    Column("hash", Text, nullable=False),  # of the event before and of this one
+    Index("events_restored", "at", sqlite_where=text("kind = 'state restored'")),
 )

@@ -24,6 +24,7 @@ from deployer.probe.verdict import Clients
 from deployer.result import HostResult, Listener, Outcome, Step
 from deployer.store.state import Store
 from deployer.workflows.account import login_name
+from deployer.workflows.checks import check, refusal
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, deploy, expectations, narrated
 from deployer.workflows.leaves import issue
@@ -31,7 +32,6 @@ from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import (
     PassphraseMissing,
     Unlock,
-    check,
     crls_due,
     looked_into,
     trust_of,
@@ -81,6 +81,9 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
+        elif result.problems:
+            wrong = [problem for found in result.problems.values() for problem in found]
+            failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))
         else:
             hosts.append(result)
     return Preview(
@@ -155,11 +158,16 @@ def _issue(changing: Sequence[Surveyed], operator: Operator) -> tuple[_Signed, C
 def _sign(changing: Sequence[Surveyed], operator: Operator) -> Mapping[str, Mapping[str, Leaf]]:
     store = operator.store
     used = {
-        name for one in changing for vhost in one.target.spec.vhosts for name in looked_into(vhost)
+        authority.certificate
+        for one in changing
+        for vhost in one.target.spec.vhosts
+        for authority in looked_into(vhost, store, one.supplies)
     }
     for authority in crls_due(store, operator.now):
-        if authority in used:
-            store.crls.publish(operator.unlock(authority), now=operator.now)
+        if authority.certificate in used:
+            store.crls.publish(
+                operator.unlock(authority.name, authority.generation), now=operator.now
+            )
     due = [(one.target.spec, one.decision) for one in changing if one.decision.due]
     return issue(due, store, operator.unlock(SERVER.authority), operator.now) if due else {}
 
@@ -179,7 +187,7 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     spec = one.target.spec
     who = login_name() or f"uid {os.getuid()}"
     leaves = {**one.decision.kept, **signed.leaves.get(spec.host, {})}
-    trust = trust_of(spec, operator.store)
+    trust = trust_of(spec, operator.store, one.supplies)
     with narrated(spec.host, Step.CHECK, operator.listen):
         check(spec, leaves, trust, one.clock)
     return Deployment(

@@ -115,6 +115,7 @@ def expectations(
             aliases=vhost.names[1:],
             fingerprint=_fingerprint(leaves.get(vhost.slug)),
             verify=vhost.client_auth.verify,
+            admits_ours=any(one.file is None for one in vhost.client_auth.authorities),
         )
         for vhost in spec.vhosts
     )

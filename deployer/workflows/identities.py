@@ -1,217 +1,231 @@
-"""Identities: client certificates for people and programs, handed over as files."""
+"""Identities: client certificates for people and programs, issued, renewed and handed over."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deployer.errors import DeployerError
 from deployer.pki import pem
-from deployer.pki.authority import Authority, Signer
-from deployer.pki.issue import LeafRequest
-from deployer.pki.keys import KeyType, PrivateKey, is_same_key, key_digest, private_key_pem
-from deployer.pki.material import date_problems, is_issued_by, title
+from deployer.pki.authority import Signer
+from deployer.pki.csr import SigningRequest, read_csr
+from deployer.pki.issue import BACKDATE, LeafRequest
+from deployer.pki.keys import (
+    KeyType,
+    PrivateKey,
+    PublicKey,
+    key_digest,
+    key_type,
+    private_key_pem,
+)
 from deployer.pki.names import identity_alternative_names, identity_name
-from deployer.pki.pkcs12 import to_pkcs12
-from deployer.pki.profiles import CLIENT
-from deployer.probe.handshake import Identity
+from deployer.pki.pkcs12 import Flavour, to_pkcs12, to_truststore
+from deployer.pki.profiles import CLIENT, SERVERS
 from deployer.store.randomness import generate_key, random_password
 from deployer.store.records import CertificateRequest, IssuedCertificate
 from deployer.store.state import Store
+from deployer.workflows.handover import PKCS12_PARTS, Claim, HandOver, Part, claimed
+from deployer.workflows.sheet import alternative_names, sheet
 
-_READ = "name the directory that deployer client issue -o wrote"
-_ISSUE = "deployer client issue makes a new one"
+EXAMPLE_URL = "https://www.example.com/"
+MACHINES_ONLY = "ed25519 is for machines: no browser accepts it, and NSS cannot import its .p12"
 
 
-class HandOverError(DeployerError):
-    """The files of an identity cannot be written or read."""
+class CannotRead(DeployerError):
+    """A signing request is not where it should be, or is none."""
+
+
+class UnknownIdentity(DeployerError):
+    """Nobody of that name has a certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandOver:
-    """The files of an identity, as they were written."""
+class Wish:
+    """An identity to certify."""
 
     name: str
-    directory: Path
-    certificate: Path
-    key: Path
-    authority: Path
-    pkcs12: Path | None
-    password: str | None = field(repr=False)
-    """Of the PKCS#12 file. Nothing remembers it: whoever is shown it now must keep it."""
-    issued: IssuedCertificate = field(repr=False)
+    names: tuple[x509.GeneralName, ...]
+    """What the certificate says beside the name; at least one."""
+    lifetime: timedelta = CLIENT.lifetime
+    key_type: KeyType = KeyType.P256
+    """Of the key that is made, unless whoever asks has one."""
+    public_key: PublicKey | None = None
+    """Of a key that its owner keeps."""
+    ignored: tuple[str, ...] = ()
+    """What a signing request asked for besides, and does not get."""
 
 
-def issue_identity(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registrar:
+    """Who hands identities over: the books, the authority's key and the time."""
+
+    store: Store
+    signer: Signer
+    now: datetime
+    url: str = EXAMPLE_URL
+    """A server that the sheet's lines may call."""
+
+    def hand_over(self, wish: Wish, directory: Path, *, with_pkcs12: bool = False) -> HandOver:
+        """
+        Issue a client certificate and write it, its key and its issuers into a directory.
+
+        Every file is claimed before anything is signed.
+        """
+        own = generate_key(wish.key_type) if wish.public_key is None else None
+        parts = _parts(has_key=own is not None, with_pkcs12=with_pkcs12)
+        with claimed(directory, wish.name, parts) as files:
+            if own is not None:
+                files.write(Part.KEY, private_key_pem(own))
+            issued = self.store.certificates.issue(_request(wish, own), self.signer, now=self.now)
+            handed_over = HandOver(
+                name=wish.name,
+                directory=directory,
+                parts=parts,
+                issued=issued,
+                roots=self._roots(),
+                password=random_password() if with_pkcs12 else None,
+                remarks=self._remarks(wish, issued),
+            )
+            _write(files, handed_over, own)
+            files.write(Part.SHEET, sheet(handed_over, self.url).encode())
+        return handed_over
+
+    def _roots(self) -> tuple[x509.Certificate, ...]:
+        """Find what servers may be verified by: while one root replaces another, both."""
+        trusted = self.store.authorities.trusted(SERVERS.name)
+        return tuple(dict.fromkeys(one.bundle[-1] for one in trusted))
+
+    def _remarks(self, wish: Wish, issued: IssuedCertificate) -> tuple[str, ...]:
+        found = []
+        end = issued.certificate.not_valid_after_utc
+        # A certificate knows no fractions of a second.
+        if end < (self.now + wish.lifetime).replace(microsecond=0):
+            authority = f"{issued.authority.name} G{issued.authority.generation}"
+            found.append(f"cut to {end:%Y-%m-%d}, when the authority {authority} ends")
+        if key_type(issued.certificate.public_key()) is KeyType.ED25519:
+            found.append(MACHINES_ONLY)
+        if wish.ignored:
+            found.append(f"not taken from the signing request: {'; '.join(wish.ignored)}")
+        return tuple(found)
+
+
+def wished(
     name: str,
-    directory: Path,
     *,
-    store: Store,
-    signer: Signer,
-    now: datetime,
-    email: str | None = None,
-    dns: tuple[str, ...] = (),
-    lifetime: timedelta | None = None,
+    emails: Sequence[str] = (),
+    upns: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    uris: Sequence[str] = (),
+    lifetime: timedelta = CLIENT.lifetime,
     key_type: KeyType = KeyType.P256,
-    with_pkcs12: bool = False,
-) -> HandOver:
-    """
-    Issue a client certificate and write it, its key and its issuers into a directory.
+    request: SigningRequest | None = None,
+) -> Wish:
+    """Read what an identity is to be called; of a signing request, its key alone is taken."""
+    ignored: tuple[str, ...] = ()
+    if request is not None:
+        other = request.common_name not in {"", name}
+        ignored = (*((f"CN={request.common_name}",) if other else ()), *request.ignored)
+    return Wish(
+        name=identity_name(name),
+        names=identity_alternative_names(name, hosts=hosts, emails=emails, upns=upns, uris=uris),
+        lifetime=lifetime,
+        key_type=key_type,
+        public_key=None if request is None else request.public_key,
+        ignored=ignored,
+    )
 
-    The directory is claimed before anything is signed: a certificate that cannot be handed
-    over is not issued, and the key of another identity is never overwritten.
-    """
-    name = identity_name(name)
-    emails = (email,) if email else ()
-    names = identity_alternative_names(name, hosts=dns, emails=emails)
-    key = generate_key(key_type)
-    key_pem = private_key_pem(key)
-    request = CertificateRequest(
+
+def read_request(file: Path) -> SigningRequest:
+    """Read a signing request."""
+    try:
+        return read_csr(file.read_bytes())
+    except OSError as error:
+        raise CannotRead(f"cannot read {file}: {error.strerror}") from error
+    except DeployerError as error:
+        raise CannotRead(f"{file}: {error.message}", hint=error.hint) from error
+
+
+def wished_again(
+    name: str,
+    store: Store,
+    *,
+    lifetime: timedelta | None = None,
+    key_type: KeyType | None = None,
+) -> Wish:
+    """Ask for the identity of the newest certificate of a name once more, with another key."""
+    newest = newest_of(name, store)
+    leaf = newest.certificate
+    before = leaf.not_valid_after_utc - leaf.not_valid_before_utc - BACKDATE
+    return Wish(
+        name=newest.name,
+        names=alternative_names(leaf),
+        lifetime=before if lifetime is None else lifetime,
+        key_type=key_type or _kind_of(leaf),
+    )
+
+
+def newest_of(name: str, store: Store) -> IssuedCertificate:
+    """Find the newest certificate of an identity that was not revoked."""
+    found = store.certificates.of_target(kind="client", host="", name=identity_name(name))
+    if found is None:
+        raise UnknownIdentity(
+            f"no certificate of {name!r} is there that was not revoked",
+            hint="deployer client list --all shows who has one",
+        )
+    return found
+
+
+def _kind_of(leaf: x509.Certificate) -> KeyType:
+    """Say of which kind the next key is: the last one's, or ours where that cannot be asked for."""
+    return key_type(leaf.public_key()) or KeyType.P256
+
+
+def _parts(*, has_key: bool, with_pkcs12: bool) -> tuple[Part, ...]:
+    return (
+        Part.CERTIFICATE,
+        *((Part.KEY,) if has_key else ()),
+        Part.AUTHORITY,
+        *(PKCS12_PARTS if with_pkcs12 else ()),
+        Part.SHEET,
+    )
+
+
+def _request(wish: Wish, own: PrivateKey | None) -> CertificateRequest:
+    public_key = wish.public_key if own is None else own.public_key()
+    if public_key is None:
+        raise ValueError("a wish without a public key comes with a private one")
+    return CertificateRequest(
         leaf=LeafRequest(
             profile=CLIENT,
-            common_name=name,
-            alternative_names=names,
-            public_key=key.public_key(),
-            lifetime=lifetime,
+            common_name=wish.name,
+            alternative_names=wish.names,
+            public_key=public_key,
+            lifetime=wish.lifetime,
         ),
         host="",
-        name=name,
-        key_sha256=key_digest(key_pem),
-    )
-    suffixes = ("key", "pem", "ca.pem", *(("p12",) if with_pkcs12 else ()))
-    with _claimed(directory, name, suffixes) as files:
-        issued = store.certificates.issue(request, signer, now=now)
-        files["key"].write_bytes(key_pem)
-        files["pem"].write_bytes(issued.fullchain_pem)
-        # Whoever holds this identity meets servers of the same root.
-        files["ca.pem"].write_bytes(pem.write_certificates(issued.authority.bundle[-1:]))
-        password = random_password() if with_pkcs12 else None
-        if password is not None:
-            files["p12"].write_bytes(_pkcs12(name, key, issued, password))
-    return HandOver(
-        name=name,
-        directory=directory,
-        certificate=files["pem"],
-        key=files["key"],
-        authority=files["ca.pem"],
-        pkcs12=files.get("p12"),
-        password=password,
-        issued=issued,
+        name=wish.name,
+        # Of a key that we have never seen there is no file to name.
+        key_sha256="" if own is None else key_digest(private_key_pem(own)),
     )
 
 
-def read_identity(directory: Path, store: Store, *, now: datetime) -> Identity:
-    """
-    Read an identity that was handed over, to knock at servers with.
-
-    Servers that turn it away are taken for broken and go back to the release before. So one
-    that they would be right to turn away is refused here, before anything connects.
-    """
-    try:
-        keys = sorted(path for path in directory.iterdir() if path.suffix == ".key")
-    except OSError as error:
-        raise HandOverError(f"cannot read {directory}: {error.strerror}", hint=_READ) from error
-    if len(keys) != 1:
-        raise HandOverError(
-            f"{directory} holds {len(keys)} keys where one is expected",
-            hint=_READ,
+def _write(files: Claim, handed_over: HandOver, own: PrivateKey | None) -> None:
+    issued, password = handed_over.issued, handed_over.password
+    files.write(Part.CERTIFICATE, issued.fullchain_pem)
+    files.write(Part.AUTHORITY, pem.write_certificates(handed_over.roots))
+    if own is None or password is None:
+        return
+    for part, flavour in ((Part.PKCS12, Flavour.MODERN), (Part.COMPATIBLE, Flavour.COMPATIBLE)):
+        packed = to_pkcs12(
+            handed_over.name,
+            key=own,
+            certificate=issued.certificate,
+            chain=issued.authority.bundle,
+            password=password,
+            flavour=flavour,
         )
-    key = _read_key(keys[0])
-    file = keys[0].with_suffix(".pem")
-    leaf = _read_certificate(file)
-    if not is_same_key(key.public_key(), leaf.public_key()):
-        raise HandOverError(f"{keys[0]} is not the key of the certificate in {file}", hint=_READ)
-    for message, hint in date_problems(leaf, now):
-        raise HandOverError(f"{file}: {message}", hint=_ISSUE if hint == "renew it" else hint)
-    authority = _issuer(leaf, store)
-    if authority is None:
-        raise HandOverError(
-            f"{file}: {title(leaf)} was not issued by the clients' authority of this CA",
-            hint=_ISSUE,
-        )
-    lists = store.crls.current(authority)
-    if any(one.get_revoked_certificate_by_serial_number(leaf.serial_number) for one in lists):
-        raise HandOverError(f"{file}: {title(leaf)} was revoked", hint=_ISSUE)
-    return Identity(certificate=leaf, chain=authority.fullchain(leaf)[1:], key=key)
-
-
-def _read_key(file: Path) -> PrivateKey:
-    try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except OSError as error:
-        raise HandOverError(f"cannot read {file}: {error.strerror}") from error
-    except TypeError as error:  # what the library raises for a key that needs a password
-        raise HandOverError(f"{file} is encrypted", hint="decrypt it: openssl pkey") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise HandOverError(f"{file} holds no private key that can be read", hint=_READ) from error
-    if not isinstance(key, PrivateKey):
-        raise HandOverError(f"{file} is of a kind that TLS does not use")
-    return key
-
-
-def _read_certificate(file: Path) -> x509.Certificate:
-    try:
-        return pem.read_certificates(file.read_bytes())[0]
-    except OSError as error:
-        raise HandOverError(f"cannot read {file}: {error.strerror}") from error
-    except pem.MalformedPem as error:
-        raise HandOverError(f"{file}: {error.message}", hint=error.hint) from error
-
-
-def _issuer(leaf: x509.Certificate, store: Store) -> Authority | None:
-    """Find the generation of the clients' authority that signed a certificate."""
-    return next(
-        (
-            one
-            for one in store.authorities.list()
-            if one.name == CLIENT.authority and is_issued_by(leaf, one.certificate)
-        ),
-        None,
-    )
-
-
-def _pkcs12(name: str, key: PrivateKey, issued: IssuedCertificate, password: str) -> bytes:
-    chain = issued.authority.bundle
-    return to_pkcs12(name, key=key, certificate=issued.certificate, chain=chain, password=password)
-
-
-@contextmanager
-def _claimed(directory: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[dict[str, Path]]:
-    """
-    Create files that only their owner reads, and take them away again if the block fails.
-
-    `O_EXCL`: what exists is never overwritten. The mode at creation: a later chmod would leave
-    a moment in which others could open the file.
-    """
-    made: dict[str, Path] = {}
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for suffix in suffixes:
-            path = directory / f"{name}.{suffix}"
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            made[suffix] = path
-        yield made
-    except FileExistsError as error:
-        _remove(made)
-        raise HandOverError(
-            f"{error.filename} exists, and an identity's files are never overwritten",
-            hint="choose another directory with -o",
-        ) from error
-    except OSError as error:
-        _remove(made)
-        where = error.filename or directory  # a full disk does not say which file it was
-        raise HandOverError(f"cannot write {where}: {error.strerror}") from error
-    except BaseException:
-        _remove(made)
-        raise
-
-
-def _remove(made: dict[str, Path]) -> None:
-    for path in made.values():
-        path.unlink(missing_ok=True)
+        files.write(part, packed)
+    aliases = {f"root {number}": root for number, root in enumerate(handed_over.roots, start=1)}
+    files.write(Part.TRUSTSTORE, to_truststore(aliases, password=password))

@@ -7,16 +7,20 @@ from datetime import datetime
 from deployer.apache.compile import Leaf
 from deployer.decision import Held, Wanted, reason_to_issue
 from deployer.observation import Observation
+from deployer.pki import pem
 from deployer.pki.authority import Signer
 from deployer.pki.issue import LeafRequest
 from deployer.pki.keys import key_digest, private_key_pem
 from deployer.pki.names import LONGEST_COMMON_NAME, subject_alternative_names
 from deployer.pki.profiles import SERVER
 from deployer.spec.server import ServerSpec
+from deployer.spec.supplied import CertificateOnHost
 from deployer.spec.vhost import VhostSpec
 from deployer.store.randomness import generate_key
 from deployer.store.records import CertificateRequest
 from deployer.store.state import Store
+from deployer.workflows.checks import on_host_chain
+from deployer.workflows.supplies import Supplies
 
 UNISSUED = Leaf(fullchain=b"", key_digest="")
 """Stands in a plan for a certificate that will be issued: different from whatever is there."""
@@ -27,6 +31,7 @@ class Decision:
     """What happens to the certificates of one host, by the slug of the virtual host."""
 
     kept: Mapping[str, Leaf]
+    """What stays as it is, and what others supply; one that is not there yet is missing."""
     due: Mapping[str, str]
     """Why each of these needs a new certificate."""
 
@@ -35,12 +40,18 @@ class Decision:
         return {**self.kept, **dict.fromkeys(self.due, UNISSUED)}
 
 
-def decide(spec: ServerSpec, found: Observation, store: Store, now: datetime) -> Decision:
-    """Keep what is good, and say why the rest is not."""
+def decide(
+    spec: ServerSpec, found: Observation, store: Store, supplies: Supplies, now: datetime
+) -> Decision:
+    """Keep what is good or not ours to issue, and say why the rest is not."""
     kept: dict[str, Leaf] = {}
     due: dict[str, str] = {}
     issuer = store.authorities.current(SERVER.authority)
     for vhost in spec.vhosts:
+        if not vhost.certificate.is_issued:
+            if (leaf := _supplied(vhost, found, supplies)) is not None:
+                kept[vhost.slug] = leaf
+            continue
         issued = store.certificates.of_target(
             kind="server",
             host=spec.host,
@@ -66,6 +77,29 @@ def decide(spec: ServerSpec, found: Observation, store: Store, now: datetime) ->
         elif held is not None:
             kept[vhost.slug] = Leaf(fullchain=held.fullchain, key_digest=held.key_digest)
     return Decision(kept=kept, due=due)
+
+
+def _supplied(vhost: VhostSpec, found: Observation, supplies: Supplies) -> Leaf | None:
+    if vhost.certificate.files is not None:
+        return supplies.leaves[vhost.certificate.files]
+    source = vhost.certificate.on_host
+    return None if source is None else _on_host(source, found)
+
+
+def _on_host(source: CertificateOnHost, found: Observation) -> Leaf | None:
+    if any(path not in found.watched for path in source.paths):
+        return None
+    chain = on_host_chain(source, found)
+    try:
+        pem.read_certificates(chain)
+    except pem.MalformedPem:
+        return None
+    return Leaf(
+        fullchain=chain,
+        key_digest=found.watched[source.private_key].digest,
+        # A digest of a key says nothing of it: there is too much chance in a key to try them all.
+        on_host="".join(f"{found.watched[path].digest}  {path}\n" for path in source.paths),
+    )
 
 
 def issue(

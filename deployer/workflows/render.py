@@ -7,6 +7,7 @@ from deployer.apache.compile import render_sites
 from deployer.apache.rendering import Templates
 from deployer.inventory.model import Host
 from deployer.store.state import Store
+from deployer.workflows.supplies import read_supplies
 from deployer.workflows.targets import specs
 from deployer.workflows.trust import trust_of
 from deployer.workflows.writing import write_texts
@@ -15,10 +16,18 @@ Rendered = Mapping[str, Mapping[str, str]]
 """Texts by their path in the release, by host."""
 
 
-def render_all(hosts: Sequence[Host], store: Store, templates: Templates) -> Rendered:
-    """Render every host's files. The state is read for the authorities; no key is opened."""
+def render_all(
+    hosts: Sequence[Host], store: Store, templates: Templates, *, root: Path
+) -> Rendered:
+    """
+    Render every host's files. The state is read for the authorities; no key of theirs is opened.
+
+    `root` is the project's directory, where the files are that sites are given.
+    """
+    wanted = specs(hosts)
+    supplies = read_supplies(wanted, root)
     return {
-        spec.host: render_sites(spec, trust_of(spec, store), templates) for spec in specs(hosts)
+        spec.host: render_sites(spec, trust_of(spec, store, supplies), templates) for spec in wanted
     }
 
 

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cryptography import x509
+
 from deployer.errors import DeployerError
-from deployer.pki.renewal import are_crls_due, crls_end, due_at
+from deployer.pki.crl import CRL
+from deployer.pki.material import issuer_title, title
+from deployer.pki.renewal import HALF, QUARTER, crls_end, due_at, ends_soon, lease
+from deployer.pki.trust import issuing
 from deployer.probe.verdict import Knock
 from deployer.release import File
 from deployer.result import HostResult
@@ -16,7 +21,7 @@ from deployer.workflows.apply import Operator
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import expectations, probe
 from deployer.workflows.survey import Survey, Surveyed, Target
-from deployer.workflows.trust import looked_into, trust_of
+from deployer.workflows.trust import ladders, trust_of
 
 
 class Health(StrEnum):
@@ -36,6 +41,8 @@ class VhostStatus:
     """Empty for a host that should serve no site at all."""
     serial: int | None
     """Of the certificate that is really served."""
+    issuer: str
+    """Who issued it; empty when none is served."""
     expires: datetime | None
     crls_until: datetime | None
     """When the last revocation list on the host ends, and every client is refused."""
@@ -99,22 +106,31 @@ class _Lists:
         """Judge what is on the host, which is what is on record if their digests agree."""
         path = f"crl/{vhost.slug}.pem"
         there = host.found.digest(path)
-        if there is None or not looked_into(vhost):
+        found = ladders(vhost, store, host.supplies)
+        if there is None or not found:
             return cls()
-        known = trust_of(host.target.spec, store)[vhost.slug].crls
+        known = trust_of(host.target.spec, store, host.supplies)[vhost.slug].crls
         if known is None or there != File.of(path, known).digest:
             return cls(warnings=("revocation lists on the host are not those on record",))
-        auth = vhost.client_auth
-        names = looked_into(vhost) if auth.revocation == "chain" else auth.authorities
-        ladders = [store.crls.current(store.authorities.current(name)) for name in names]
-        until = min(map(crls_end, ladders))
-        if until <= now:
-            wrong = f"revocation lists ended on {until:%Y-%m-%d}: every client is refused"
-            return cls(until=until, wrong=(wrong,))
-        if any(are_crls_due(ladder, now) for ladder in ladders):
-            warning = f"revocation lists are half over and end on {until:%Y-%m-%d}"
-            return cls(until=until, warnings=(warning,))
-        return cls(until=until)
+        if vhost.client_auth.revocation == "leaf":
+            found = {ca: found[ca] for ca in issuing(tuple(found))}
+        worst, lists = min(found.items(), key=lambda one: lease(one[1], now))
+        left = lease(lists, now)
+        until = min(map(crls_end, filter(_end, found.values())), default=None)
+        if left > HALF:
+            return cls(until=until)
+        whose, end = f"revocation lists of {title(worst)}", f"{crls_end(lists):%Y-%m-%d}"
+        if left == 0:
+            return cls(until=until, wrong=(f"{whose} ended on {end}: every client is refused",))
+        text = f"{whose} are half over: on {end} every client will be refused"
+        if left <= QUARTER:
+            return cls(until=until, wrong=(text.replace("half", "three quarters"),))
+        return cls(until=until, warnings=(text,))
+
+
+def _end(lists: Sequence[CRL]) -> bool:
+    """Say whether lists end at all: those of others need not."""
+    return all(crl.next_update_utc is not None for crl in lists)
 
 
 def _of_vhost(
@@ -128,8 +144,10 @@ def _of_vhost(
     served = next((answer.served for answer in answers if answer.served is not None), None)
     wrong = [*(knock.problem for knock in knocks if knock.problem), *lists.wrong]
     warnings = [*_of_release(host), *lists.warnings]
-    if served is not None and now >= due_at(served):
-        warnings.append("certificate due for renewal")
+    if vhost is not None and served is not None:
+        warnings += _of_age(vhost, served, now)
+    for problem in host.problems.get(vhost.slug, ()) if vhost else ():
+        warnings.append(f"{problem.subject}: {problem.message}")
     if served is not None and served.not_valid_after_utc <= now:
         wrong += [f"certificate expired on {served.not_valid_after_utc:%Y-%m-%d}"]
     health = Health.CRITICAL if wrong else Health.WARNING if warnings else Health.OK
@@ -137,12 +155,26 @@ def _of_vhost(
         host=host.target.name,
         server_name=vhost.server_name if vhost else "",
         serial=served.serial_number if served else None,
+        issuer=issuer_title(served) if served else "",
         expires=served.not_valid_after_utc if served else None,
         crls_until=lists.until,
         release=host.found.current,
         health=health,
         remarks=(*wrong, *warnings),
     )
+
+
+def _of_age(vhost: VhostSpec, served: x509.Certificate, now: datetime) -> list[str]:
+    """Say when a certificate should be replaced, and by whom."""
+    if vhost.certificate.is_issued:
+        return ["certificate due for renewal"] if now >= due_at(served) else []
+    if not ends_soon(served, now):
+        return []
+    where = vhost.certificate.on_host or vhost.certificate.files
+    file = where.certificate if where else ""
+    on_host = "on the host" if vhost.certificate.on_host else "in the project"
+    end = f"{served.not_valid_after_utc:%Y-%m-%d}"
+    return [f"certificate ends on {end}: whoever keeps {file} {on_host} must renew it"]
 
 
 LAST_SWITCH = {

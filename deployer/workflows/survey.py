@@ -4,10 +4,11 @@ Survey: reach every host once, look at it, and say what would have to change.
 This is the whole of a dry run, and the first half of an apply.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -25,13 +26,16 @@ from deployer.fleet.executor import in_parallel
 from deployer.host import verbs
 from deployer.host.script import Host
 from deployer.observation import Observation, Pending
+from deployer.pki.material import Problem
 from deployer.plan import Plan, plan
 from deployer.result import Event, Listener, Step
 from deployer.spec.connection import Connection
 from deployer.spec.server import ServerSpec
 from deployer.store.state import Store
 from deployer.transport import Transport
+from deployer.workflows.checks import supplied_problems
 from deployer.workflows.leaves import Decision, decide
+from deployer.workflows.supplies import Supplies, read_supplies
 from deployer.workflows.trust import crls_due, trust_of
 
 Connect = Callable[[Connection], Transport]
@@ -59,6 +63,9 @@ class Surveyed:
     found: Observation = field(repr=False)
     decision: Decision
     plan: Plan
+    supplies: Supplies = field(repr=False)
+    problems: Mapping[str, tuple[Problem, ...]]
+    """What is wrong with certificates and lists that others supply, by the slug of the site."""
 
     @property
     def clock(self) -> datetime:
@@ -76,14 +83,20 @@ class Survey(AbstractContextManager["Survey"]):
         templates: Templates,
         *,
         now: datetime,
+        root: Path,
         texts: bool = False,
         settles: bool = False,
     ) -> None:
-        """`settles`: finish first what an interrupted run left; otherwise nothing is changed."""
+        """
+        Begin a run in the project directory `root`.
+
+        `settles`: finish first what an interrupted run left; otherwise nothing is changed.
+        """
         self._connect = connect
         self._store = store
         self._templates = templates
         self._now = now
+        self._root = root
         self._texts = texts
         self._settles = settles
         self._stale = crls_due(store, now)
@@ -92,14 +105,21 @@ class Survey(AbstractContextManager["Survey"]):
     def of(
         self, targets: Iterable[Target], *, forks: int, listen: Listener
     ) -> Iterator[tuple[Target, Surveyed | DeployerError]]:
-        """Look at hosts, each with one connection and one round trip."""
+        """
+        Look at hosts, each with one connection and one round trip.
+
+        The files of the project come first: what is wrong with them is told before anything
+        connects.
+        """
+        targets = tuple(targets)
+        supplies = read_supplies([target.spec for target in targets], self._root)
 
         def look(target: Target) -> tuple[Host, Observation]:
             listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
             transport = self._connect(target.connection)
             self._open.append(transport)
             host = Host(target.name, transport, target.spec.layout, target.connection.address)
-            found = self._observe(host)
+            found = self._observe(host, target.spec)
             listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
             return host, found
 
@@ -107,25 +127,30 @@ class Survey(AbstractContextManager["Survey"]):
             if isinstance(result, DeployerError):
                 yield target, result
             else:
-                yield target, self._compare(target, *result)
+                yield target, self._compare(target, *result, supplies)
 
-    def _observe(self, host: Host) -> Observation:
+    def _observe(self, host: Host, spec: ServerSpec) -> Observation:
+        sources = dict.fromkeys(vhost.certificate.on_host for vhost in spec.vhosts)
+        watched = [one for one in sources if one is not None]
         try:
-            found = verbs.observe(host, texts=self._texts)
+            found = verbs.observe(host, texts=self._texts, watched=watched)
             if self._settles and found.pending is not None:
                 settle(host, found.pending, found)
-                return verbs.observe(host, texts=self._texts)
+                return verbs.observe(host, texts=self._texts, watched=watched)
         except Interrupted as error:
             # Nothing was begun here, so nothing is unknown.
             raise Unreachable(host.name, Step.OBSERVE, error.cause, hint=error.hint) from error
         return found
 
-    def _compare(self, target: Target, host: Host, found: Observation) -> Surveyed | DeployerError:
+    def _compare(
+        self, target: Target, host: Host, found: Observation, supplies: Supplies
+    ) -> Surveyed | DeployerError:
+        spec = target.spec
         try:
             _fit(target, found)
-            decision = decide(target.spec, found, self._store, self._now)
-            trust = trust_of(target.spec, self._store, stale=self._stale)
-            release = compile_release(target.spec, decision.preview(), trust, self._templates)
+            decision = decide(spec, found, self._store, supplies, self._now)
+            trust = trust_of(spec, self._store, supplies, stale=self._stale)
+            release = compile_release(spec, decision.preview(), trust, self._templates)
         except DeployerError as error:
             return error
         return Surveyed(
@@ -134,6 +159,10 @@ class Survey(AbstractContextManager["Survey"]):
             found=found,
             decision=decision,
             plan=plan(release, found),
+            supplies=supplies,
+            problems=supplied_problems(
+                spec, supplies, found, datetime.fromtimestamp(found.clock, UTC)
+            ),
         )
 
     def __exit__(

@@ -1,27 +1,32 @@
-"""Whom virtual hosts let in, put together from the authorities in the state, and checked."""
+"""Whom virtual hosts let in: authorities of the state and of the project's files, put together."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
+from typing import Protocol
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
-from deployer.apache.compile import Leaf, Trust
-from deployer.errors import DeployerError, StepFailed, nearest
+from deployer.apache.compile import Trust
+from deployer.apache.names import distinguished_name
+from deployer.errors import DeployerError
 from deployer.pki import pem
 from deployer.pki.authority import Authority, Signer
-from deployer.pki.material import Problem, check_server
-from deployer.pki.profiles import AUTHORITIES, ROOT
-from deployer.pki.renewal import are_crls_due
-from deployer.pki.trust import check_crls, check_trust, depth
+from deployer.pki.crl import CRL
+from deployer.pki.material import title
+from deployer.pki.profiles import CLIENT
+from deployer.pki.trust import depth, is_signed_by, issuing
 from deployer.release import Release
-from deployer.result import Step
 from deployer.spec.server import ServerSpec
 from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
+from deployer.workflows.supplies import Supplies
 
-Unlock = Callable[[str], Signer]
-"""Open the key of an authority by name; asks for the passphrase the first time only."""
+
+class Unlock(Protocol):
+    """Open the key of an authority; asks for the passphrase the first time only."""
+
+    def __call__(self, authority: str, generation: int | None = None, /) -> Signer:
+        """Open that of a generation, or of the one that issues now."""
 
 
 class PassphraseMissing(DeployerError):
@@ -32,30 +37,53 @@ class TooShallow(DeployerError):
     """A verification depth at which no client of ours would get in."""
 
 
+class NoList(DeployerError):
+    """An authority whose revocation list would be looked into, and is nowhere."""
+
+
 UNSIGNED = b""
 """Stands in a plan for revocation lists that will be signed anew."""
 
 
-def trust_of(spec: ServerSpec, store: Store, *, stale: Collection[str] = ()) -> dict[str, Trust]:
+def trust_of(
+    spec: ServerSpec, store: Store, supplies: Supplies, *, stale: Collection[Authority] = ()
+) -> dict[str, Trust]:
     """
     Build the trust of every virtual host that asks for certificates, by slug.
 
-    `stale` names the authorities whose lists are about to be replaced.
+    `stale` has the authorities whose lists are about to be replaced.
     """
     return {
-        vhost.slug: _trust(spec.host, vhost, store, stale)
+        vhost.slug: _trust(spec.host, vhost, store, supplies, stale)
         for vhost in spec.vhosts
         if vhost.client_auth.verify != "none"
     }
 
 
-def looked_into(vhost: VhostSpec) -> frozenset[str]:
-    """Name the authorities whose lists a virtual host gets: every one above its clients."""
-    auth = vhost.client_auth
-    if auth.verify == "none" or auth.revocation == "none":
-        return frozenset()
-    # Every authority of ours is below the root, whose lists are in the same file.
-    return frozenset({ROOT.name, *auth.authorities})
+def ladders(
+    vhost: VhostSpec, store: Store, supplies: Supplies
+) -> dict[x509.Certificate, tuple[CRL, ...]]:
+    """Find the lists that a virtual host gets, by the authority that signed them."""
+    if not _looks(vhost):
+        return {}
+    bundle = _bundle(vhost, store, supplies)
+    found = {
+        ca.certificate: lists
+        for ca in store.authorities.list()
+        if ca.certificate in bundle and (lists := store.crls.current(ca))
+    }
+    for one in vhost.client_auth.authorities:
+        for crl in supplies.authorities[one].lists if one.file else ():
+            for ca in bundle:
+                if is_signed_by(crl, ca) and crl not in (known := found.get(ca, ())):
+                    found[ca] = (*known, crl)
+    return found
+
+
+def looked_into(vhost: VhostSpec, store: Store, supplies: Supplies) -> tuple[Authority, ...]:
+    """List the authorities of ours whose lists a virtual host gets: all in its bundle."""
+    bundle = _bundle(vhost, store, supplies) if _looks(vhost) else ()
+    return tuple(ca for ca in store.authorities.list() if ca.certificate in bundle)
 
 
 def unsigned(release: Release) -> frozenset[str]:
@@ -67,52 +95,25 @@ def unsigned(release: Release) -> frozenset[str]:
     )
 
 
-def crls_due(store: Store, now: datetime) -> tuple[str, ...]:
-    """Name the authorities whose lists should be signed anew."""
-    return tuple(
-        name
-        for name in AUTHORITIES
-        if are_crls_due(store.crls.current(store.authorities.current(name)), now)
-    )
-
-
-def check(
-    spec: ServerSpec, leaves: Mapping[str, Leaf], trust: Mapping[str, Trust], clock: datetime
-) -> None:
+def crls_due(store: Store, now: datetime) -> tuple[Authority, ...]:
     """
-    Refuse material that would kill the server or lock its clients out, before it is sent.
+    List the authorities whose lists should be signed anew, and whose keys are here.
 
-    `clock` is what the host reads: it is the host that will judge the dates.
+    A root whose key was taken elsewhere must not keep every host from its release for half a
+    year: its list is good until then, and status warns.
     """
-    found: list[Problem] = []
-    for vhost in spec.vhosts:
-        leaf = leaves[vhost.slug]
-        found += check_server(
-            vhost.slug,
-            fullchain=leaf.fullchain,
-            private_key=leaf.key,
-            names=vhost.names,
-            now=clock,
-        )
-        if vhost.slug in trust:
-            found += _check_clients(vhost, trust[vhost.slug], clock)
-    if found:
-        cause = "\n".join(f"{problem.subject}: {problem.message}" for problem in found)
-        raise StepFailed(spec.host, Step.CHECK, cause, hint=found[0].hint)
+    here = {one.authority.certificate for one in store.authorities.records() if one.has_key}
+    return tuple(ca for ca in store.crls.due(now) if ca.certificate in here)
 
 
-def _check_clients(vhost: VhostSpec, trust: Trust, clock: datetime) -> tuple[Problem, ...]:
-    problems = check_trust(vhost.slug, trust.bundle, now=clock)
-    revocation = vhost.client_auth.revocation
-    if problems or revocation == "none" or trust.crls is None:
-        return problems
-    anchors = pem.read_certificates(trust.bundle)
-    return check_crls(vhost.slug, trust.crls, trust=anchors, revocation=revocation, now=clock)
-
-
-def _trust(host: str, vhost: VhostSpec, store: Store, stale: Collection[str]) -> Trust:
-    authorities = [_authority(host, vhost, name, store) for name in vhost.client_auth.authorities]
-    bundle = tuple(dict.fromkeys(one for ca in authorities for one in ca.bundle))
+def _trust(
+    host: str, vhost: VhostSpec, store: Store, supplies: Supplies, stale: Collection[Authority]
+) -> Trust:
+    bundle = _bundle(vhost, store, supplies)
+    # The authority itself issues clients, also where it issued others of the bundle as well.
+    ours = {ca.certificate for ca in _ours(vhost, store)}
+    below = issuing(bundle)
+    issuers = tuple(one for one in bundle if one in ours or one in below)
     needed = depth(bundle)
     asked = vhost.client_auth.depth
     if asked is not None and asked < needed:
@@ -123,35 +124,52 @@ def _trust(host: str, vhost: VhostSpec, store: Store, stale: Collection[str]) ->
         )
     return Trust(
         bundle=pem.write_certificates(bundle),
-        names=pem.write_certificates(ca.certificate for ca in authorities),
-        crls=_lists(vhost, bundle, store, stale),
+        names=pem.write_certificates(issuers),
+        crls=_lists(host, vhost, store, supplies, stale),
         depth=asked or needed,
-        issuers=tuple(_common_name(ca.certificate) for ca in authorities),
+        issuers=tuple(dict.fromkeys(distinguished_name(one.subject) for one in issuers)),
     )
 
 
 def _lists(
-    vhost: VhostSpec, bundle: Collection[x509.Certificate], store: Store, stale: Collection[str]
+    host: str, vhost: VhostSpec, store: Store, supplies: Supplies, stale: Collection[Authority]
 ) -> bytes | None:
-    names = looked_into(vhost)
-    if not names:
+    if not _looks(vhost):
         return None
-    if names & set(stale):
+    found = ladders(vhost, store, supplies)
+    bundle = _bundle(vhost, store, supplies)
+    lowest = issuing(bundle)
+    for ca in bundle if vhost.client_auth.revocation == "chain" else lowest:
+        if ca not in found:
+            less = "none" if ca in lowest else "leaf"
+            raise NoList(
+                f"{host}: {vhost.server_name}: there is no CRL of {title(ca)}, and without one "
+                "every client below it is refused",
+                hint="bring it, with its CA, in client_auth.authorities: {file: …, crl: …}; or "
+                f"set revocation: {less}",
+            )
+    if any(ca.certificate in found for ca in stale):
         return UNSIGNED
-    above = [ca for ca in store.authorities.list() if ca.certificate in bundle]
-    return pem.write_crls(crl for ca in above for crl in store.crls.current(ca))
+    return pem.write_crls(crl for ladder in found.values() for crl in ladder)
 
 
-def _authority(host: str, vhost: VhostSpec, name: str, store: Store) -> Authority:
-    issuing = [one for one in AUTHORITIES if one != ROOT.name]
-    if name not in issuing:
-        raise DeployerError(
-            f"{host}: {vhost.server_name}: there is no authority named {name}",
-            hint=nearest(name, issuing),
-        )
-    return store.authorities.current(name)
+def _looks(vhost: VhostSpec) -> bool:
+    return vhost.client_auth.verify != "none" and vhost.client_auth.revocation != "none"
 
 
-def _common_name(certificate: x509.Certificate) -> str:
-    (attribute,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(attribute.value)
+def _bundle(vhost: VhostSpec, store: Store, supplies: Supplies) -> tuple[x509.Certificate, ...]:
+    """Put together every authority that a virtual host trusts, each once."""
+    ours = [one for ca in _ours(vhost, store) for one in ca.bundle]
+    foreign = [
+        certificate
+        for one in vhost.client_auth.authorities
+        if one.file is not None
+        for certificate in supplies.authorities[one].certificates
+    ]
+    return tuple(dict.fromkeys([*ours, *foreign]))
+
+
+def _ours(vhost: VhostSpec, store: Store) -> tuple[Authority, ...]:
+    if all(one.file is not None for one in vhost.client_auth.authorities):
+        return ()
+    return store.authorities.trusted(CLIENT.authority)

@@ -76,8 +76,8 @@ def test_a_path_is_absolute_and_has_one_variable_at_most(value: str) -> None:
         path(value)
 
 
-def test_a_text_in_an_expression_is_quoted_twice() -> None:
-    assert expression_text('O\'Neil "CA" \\') == r"""'O\\'Neil \"CA\" \\\\'"""
+def test_a_text_in_an_expression_protects_its_quotes_and_backslashes_once() -> None:
+    assert expression_text('O\'Neil "CA" \\') == r"""'O\'Neil "CA" \\'"""
 
 
 @pytest.mark.parametrize("value", ["%{HTTP_HOST}", "a$1"])

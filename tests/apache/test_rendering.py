@@ -18,7 +18,8 @@ from deployer.workflows.project import Project
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "inventories" / "three-hosts" / "hosts.yml"
 GOLDEN = Path(__file__).parent / "golden"
-TRUST = Trust(bundle=b"", names=b"", crls=b"", depth=2, issuers=("Example Client CA G1",))
+ISSUER = "CN=Example Client CA G1,O=Example"
+TRUST = Trust(bundle=b"", names=b"", crls=b"", depth=2, issuers=(ISSUER,))
 
 
 def rendered() -> dict[Path, str]:

@@ -1,8 +1,10 @@
 """Observing: what a host says of itself, in one round trip that changes nothing."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +12,21 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from deployer.errors import StepFailed
 from deployer.host import verbs
 from deployer.host.script import Host
 from deployer.observation import Found
+from deployer.pki.keys import KeyType, private_key_pem
 from deployer.sandbox import Sandbox
 from deployer.sandbox.processes import until
-from deployer.transport import Completed
+from deployer.spec.supplied import CertificateOnHost
+from deployer.transport import Completed, Stream, Transport
 from tests.host.machine import HOLDER, InSandbox, Machine
 from tests.host.releases import KEY, SITE
+from tests.pki.examples import key_of, pki, server_leaf
 
 
 def test_a_host_without_us_reports_its_apache_and_nothing_else(any_shell: Machine) -> None:
@@ -191,3 +198,84 @@ def test_half_an_answer_is_none(machine: Machine, sandbox: Sandbox) -> None:
 
 def pid_of(machine: Machine) -> int:
     return int(Path(machine.layout.pid_file).read_text())
+
+
+def test_a_certificate_that_others_keep_is_looked_at_and_its_key_is_not(
+    any_shell: Machine,
+) -> None:
+    leaf = server_leaf(pki().servers, "api.example.com").public_bytes(Encoding.PEM)
+    key = private_key_pem(key_of(KeyType.P256, "server"))
+    other = private_key_pem(key_of(KeyType.P256, "other"))
+    base = str(any_shell.root.parent / "kept by others")
+    write(any_shell, f"{base}/both.pem", key + leaf)
+    write(any_shell, f"{base}/other.key", other)
+    both = CertificateOnHost(certificate=f"{base}/both.pem", private_key=f"{base}/both.pem")
+    wrong = CertificateOnHost(certificate=f"{base}/both.pem", private_key=f"{base}/other.key")
+    gone = CertificateOnHost(certificate=f"{base}/gone.pem", private_key=f"{base}/gone.key")
+    transport = Remembering(any_shell.host.transport)
+
+    found = verbs.observe(replace(any_shell.host, transport=transport), watched=(both, wrong, gone))
+
+    assert set(found.watched) == {f"{base}/both.pem", f"{base}/other.key"}
+    assert found.watched[both.certificate].digest == sha256(key + leaf).hexdigest()
+    assert x509.load_pem_x509_certificate(
+        found.watched[both.certificate].certificates.encode()
+    ) == x509.load_pem_x509_certificate(leaf)
+    assert found.watched[wrong.private_key].certificates == ""
+    # A host without openssl cannot tell; the rehearsal will.
+    assert found.fits == (
+        {
+            (both.certificate, both.private_key): "yes",
+            (wrong.certificate, wrong.private_key): "no",
+        }
+        if shutil.which("openssl")
+        else {}
+    )
+    for secret in (key, other):
+        assert secret.splitlines()[1] not in transport.said
+
+
+def test_a_key_is_exposed_only_where_everybody_can_come_to_it(machine: Machine) -> None:
+    with tempfile.TemporaryDirectory(prefix="deployer-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        key = directory / "key.pem"
+        key.write_bytes(private_key_pem(key_of(KeyType.P256, "server")))
+        source = CertificateOnHost(certificate=str(key), private_key=str(key))
+
+        def exposed() -> bool:
+            return verbs.observe(machine.host, watched=(source,)).watched[str(key)].exposed
+
+        key.chmod(0o644)
+        assert exposed()
+        key.chmod(0o640)
+        assert not exposed()
+        key.chmod(0o644)
+        directory.chmod(0o700)
+        assert not exposed()
+
+
+class Remembering:
+    """A transport that keeps whatever came back."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+        self.said = b""
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
+        done = self.inner.run(argv, stdin=stdin, timeout=timeout)
+        self.said += done.stdout + done.stderr
+        return done
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        return self.inner.dial(address, port, timeout=timeout)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def write(machine: Machine, path: str, content: bytes) -> None:
+    file = Path(path)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    file.chmod(0o600)

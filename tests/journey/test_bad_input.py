@@ -91,6 +91,29 @@ all:
     assert "depth 1 would refuse every client" in said
 
 
+def test_a_mistake_in_what_is_brought_along_has_its_line(project: Path) -> None:
+    inventory = """\
+all:
+  vars:
+    mtls_certificate: {files: {certificate: a.pem, privat_key: a.key}}
+  hosts:
+    web1:
+      apache_vhosts:
+        - server_name: a.example.com
+          document_root: /srv
+          client_auth:
+            authorities:
+              - clinets
+              - {file: ca.pem, clr: ca.crl}
+"""
+    said = complaint(project, inventory, command="render")
+
+    assert "hosts.yml:3: mtls_certificate.files.privat_key: unknown key, did you mean" in said
+    assert "hosts.yml:11: " in said
+    assert "must be clients, or {file: …, crl: …}" in said
+    assert "clr: unknown key, did you mean crl" in said
+
+
 def test_broken_yaml_is_an_error_with_a_place(project: Path) -> None:
     assert complaint(project, "all: [\n").startswith("deployer: hosts.yml:2:1: not valid YAML")
 
@@ -200,6 +223,7 @@ def issue(*options: str) -> tuple[str, ...]:
 def test_a_passphrase_file_that_cannot_be_read_is_named(desk: Path) -> None:
     latin = desk / "latin"
     latin.write_bytes("schlüssel\n".encode("latin-1"))
+    latin.chmod(0o600)
     hidden = desk / "hidden"
     hidden.write_text("secret\n")
     hidden.chmod(0)
@@ -401,6 +425,7 @@ NAMELESS = 54321
 
 def test_an_organization_that_no_server_could_compare_founds_no_ca(tmp_path: Path) -> None:
     (tmp_path / "passphrase").write_text("long enough\n")
+    (tmp_path / "passphrase").chmod(0o600)
     create = ("ca", "init", "--state", "state", "--passphrase-file", "passphrase", "--name")
 
     for name in ("Acme %{x}", "Acme $1", "${HOME}"):

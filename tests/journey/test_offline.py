@@ -56,7 +56,7 @@ def test_the_authorities_are_listed_with_their_dates(project: Path) -> None:
 
     names = [line.split()[0] for line in shown]
     assert names == ["AUTHORITY", "root", "servers", "clients", "root"]
-    assert re.fullmatch("root SHA-256 [0-9A-F]{64}", shown[-1])
+    assert re.fullmatch("root G1 SHA-256 [0-9A-F]{64}", shown[-1])
 
 
 def test_a_second_ca_is_refused(project: Path) -> None:

@@ -52,7 +52,13 @@ def applied(desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> tuple[Count, Ou
             count.connections += 1
             return Counting(connect(connection), count.verbs)
 
-        with Survey(counting, session.store, session.templates, now=session.now) as survey:
+        with Survey(
+            counting,
+            session.store,
+            session.templates,
+            now=session.now,
+            root=session.project.root,
+        ) as survey:
             operator = session.operator()
             (result,) = carry_out(preview(survey, session.targets("all"), operator), operator)
     return count, result.outcome

@@ -27,7 +27,7 @@ def any_host(request: pytest.FixtureRequest) -> LabHost:
 def old_desk(any_host: LabHost, request: pytest.FixtureRequest) -> Workbench:
     """A project whose CA is old enough for its revocation lists to be due."""
     desk = Workbench(request.getfixturevalue("tmp_path") / "project", any_host)
-    with Store.create(desk.directory / ".deployer") as store:
+    with Store.create(desk.directory / ".deployer", now=datetime.now(UTC)) as store:
         store.init_ca(
             organization="Example",
             passphrase=PASSPHRASE,
@@ -148,6 +148,6 @@ def test_a_client_that_nobody_could_try_is_said_not_to_be_proven(live_desk: Work
 def published(desk: Workbench) -> dict[str, int]:
     """Count the ladders that each authority has signed."""
     with Store.open(desk.directory / ".deployer", now=datetime.now(UTC)) as store:
-        events = [one.facts["authority"] for one in store.events.list() if "crls" in one.kind]
+        events = [one.facts["authority"] for one in store.journal.list() if "crls" in one.kind]
     names = [owner.split()[0] for owner in events]
     return {name: names.count(name) for name in ("root", "servers", "clients")}

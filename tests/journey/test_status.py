@@ -35,16 +35,19 @@ def in_days(desk: Workbench, monkeypatch: pytest.MonkeyPatch, days: int) -> Vhos
     return status
 
 
-def test_revocation_lists_warn_at_half_their_time_and_are_critical_at_its_end(
+def test_revocation_lists_warn_at_half_their_time_and_are_critical_at_its_last_quarter(
     live_desk: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     soon = in_days(live_desk, monkeypatch, 10)
     later = in_days(live_desk, monkeypatch, 20)
+    late = in_days(live_desk, monkeypatch, 29)
     ended = in_days(live_desk, monkeypatch, 38)
 
     assert (soon.health, soon.remarks) == (Health.OK, ())
     assert later.health is Health.WARNING
-    assert any("revocation lists are half over" in remark for remark in later.remarks)
+    assert any("Client CA G1,O=Example are half over" in remark for remark in later.remarks)
+    assert late.health is Health.CRITICAL
+    assert "Client CA G1,O=Example are three quarters over" in late.remarks[0]
     assert ended.health is Health.CRITICAL
     assert "every client is refused" in ended.remarks[0]
     assert ended.crls_until == later.crls_until == soon.crls_until

@@ -43,6 +43,10 @@ def key_of(kind: KeyType, whose: str) -> PrivateKey:
     return generate_key(kind)
 
 
+def throwaway() -> PrivateKey:
+    return key_of(KeyType.P256, "nobody")
+
+
 @cache
 def pki(kind: KeyType = KeyType.P256, *, organization: str = "Example", now: datetime = NOW) -> Pki:
     root_key = key_of(kind, f"{organization} root")
@@ -52,6 +56,7 @@ def pki(kind: KeyType = KeyType.P256, *, organization: str = "Example", now: dat
         key=root_key,
         now=now,
         serial=random_serial_number(),
+        throwaway=throwaway(),
     )
     root = Signer(authority=authority, key=root_key)
     keys = {
@@ -66,6 +71,7 @@ def pki(kind: KeyType = KeyType.P256, *, organization: str = "Example", now: dat
                 signer=root,
                 now=now,
                 serial=random_serial_number(),
+                throwaway=throwaway(),
             ),
             key=key,
         )
@@ -88,7 +94,9 @@ def server_leaf(
         public_key=key_of(kind, "server").public_key(),
         lifetime=lifetime,
     )
-    return issue_leaf(request, signer, now=now, serial=random_serial_number())
+    return issue_leaf(
+        request, signer, now=now, serial=random_serial_number(), throwaway=throwaway()
+    )
 
 
 def client_leaf(
@@ -100,7 +108,9 @@ def client_leaf(
         alternative_names=identity_alternative_names(name),
         public_key=key_of(kind, "client").public_key(),
     )
-    return issue_leaf(request, signer, now=now, serial=random_serial_number())
+    return issue_leaf(
+        request, signer, now=now, serial=random_serial_number(), throwaway=throwaway()
+    )
 
 
 def openssl_verify(

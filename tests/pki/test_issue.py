@@ -6,12 +6,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from deployer.pki.authority import Authority
+from deployer.pki.authority import Authority, Signer
 from deployer.pki.issue import CannotIssue, LeafRequest, issue_leaf
 from deployer.pki.keys import KeyType
 from deployer.pki.names import InvalidName, subject_alternative_names
 from deployer.pki.profiles import CLIENT, SERVER
-from tests.pki.examples import NOW, client_leaf, key_of, pki, server_leaf
+from tests.pki.examples import NOW, client_leaf, key_of, pki, server_leaf, throwaway
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -151,32 +151,36 @@ def request(**changes: object) -> LeafRequest:
     return LeafRequest(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def issue(leaf: LeafRequest, signer: Signer, serial: int = 1) -> x509.Certificate:
+    return issue_leaf(leaf, signer, now=NOW, serial=serial, throwaway=throwaway())
+
+
 def test_a_leaf_without_an_alternative_name_is_refused() -> None:
     with pytest.raises(CannotIssue, match="no alternative name"):
-        issue_leaf(request(alternative_names=()), pki().servers, now=NOW, serial=1)
+        issue(request(alternative_names=()), pki().servers)
 
 
 def test_the_authority_for_clients_issues_no_servers_and_the_other_way_round() -> None:
     with pytest.raises(CannotIssue, match="clients does not issue servers"):
-        issue_leaf(request(), pki().clients, now=NOW, serial=1)
+        issue(request(), pki().clients)
     with pytest.raises(CannotIssue, match="servers does not issue clients"):
-        issue_leaf(request(profile=CLIENT), pki().servers, now=NOW, serial=1)
+        issue(request(profile=CLIENT), pki().servers)
 
 
 def test_a_weak_key_is_not_certified() -> None:
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()  # noqa: S505
 
     with pytest.raises(CannotIssue, match="1024 bits"):
-        issue_leaf(request(public_key=weak), pki().servers, now=NOW, serial=1)
+        issue(request(public_key=weak), pki().servers)
 
 
 def test_a_cn_that_is_too_long_is_refused_in_words() -> None:
     with pytest.raises(InvalidName, match="longer than 64"):
-        issue_leaf(request(common_name="x" * 65), pki().servers, now=NOW, serial=1)
+        issue(request(common_name="x" * 65), pki().servers)
 
 
 def test_a_leaf_without_a_cn_has_critical_alternative_names() -> None:
-    leaf = issue_leaf(request(common_name=""), pki().servers, now=NOW, serial=1)
+    leaf = issue(request(common_name=""), pki().servers)
 
     assert not leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     assert leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical
@@ -185,7 +189,7 @@ def test_a_leaf_without_a_cn_has_critical_alternative_names() -> None:
 @pytest.mark.parametrize("serial", [0, -1, 1 << 160])
 def test_a_serial_number_that_verifiers_refuse_is_a_bug(serial: int) -> None:
     with pytest.raises(ValueError, match="serial number"):
-        issue_leaf(request(), pki().servers, now=NOW, serial=serial)
+        issue(request(), pki().servers, serial=serial)
 
 
 @pytest.mark.parametrize("name", ["alice", "alice@example.com", "John Smith", "Zoë"])

@@ -5,6 +5,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployer.pki.general_names import upn_name, upn_text
 from deployer.pki.issue import authority_subject
 from deployer.pki.names import (
     InvalidName,
@@ -14,6 +15,7 @@ from deployer.pki.names import (
     identity_alternative_names,
     identity_name,
     subject_alternative_names,
+    upn,
     uri,
 )
 from deployer.pki.profiles import SERVERS
@@ -179,3 +181,53 @@ def test_an_identity_called_like_a_mailbox_has_one() -> None:
 def test_an_organization_must_fit_into_its_authorities_names(organization: str) -> None:
     with pytest.raises(InvalidName, match="organization"):
         authority_subject(SERVERS, organization, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["alice@CORP.LOCAL", "alice@CORP", "j.o'neill@corp.example", "zoë@corp.example"]
+)
+def test_a_user_principal_name_keeps_its_case_and_becomes_a_utf8_string(text: str) -> None:
+    (name,) = identity_alternative_names("alice", upns=[text])
+
+    assert isinstance(name, x509.OtherName)
+    assert name.type_id.dotted_string == "1.3.6.1.4.1.311.20.2.3"
+    assert name.value == b"\x0c" + bytes([len(text.encode())]) + text.encode()
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 1000])
+def test_a_user_principal_name_of_any_length_is_read_back(size: int) -> None:
+    name = upn_name("x" * size)
+
+    assert upn_text(name) == "x" * size
+    assert upn_text(x509.OtherName(name.type_id, name.value + b"y")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "alice",
+        "@corp",
+        "alice@",
+        "a b@corp",
+        "a@b@corp",
+        "corp\\alice@corp",
+        ".a@corp",
+        "a..b@corp",
+        "a@corp..local",
+        "a@-corp",
+        "a@corp.",
+        "a\nb@corp",
+        "a" * 1024 + "@corp",
+    ],
+)
+def test_what_is_no_user_principal_name_is_refused(text: str) -> None:
+    with pytest.raises(InvalidName, match="not a user principal name"):
+        upn(text)
+
+
+def test_a_name_is_measured_as_verifiers_do() -> None:
+    assert identity_name("é" * 32) == "é" * 32
+    with pytest.raises(InvalidName, match="longer than 64") as refusal:
+        identity_name("é" * 33)
+    assert "accents" in refusal.value.hint

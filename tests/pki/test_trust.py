@@ -14,7 +14,7 @@ from deployer.pki.crl import ladder
 from deployer.pki.keys import KeyType, private_key_pem
 from deployer.pki.material import Problem
 from deployer.pki.pem import write_certificates, write_crls
-from deployer.pki.trust import Revocation, check_crls, check_trust, depth
+from deployer.pki.trust import Revocation, check_crls, check_trust, depth, issuing
 from tests.pki.examples import NOW, client_leaf, key_of, pki
 
 CA = pki().clients.authority
@@ -206,6 +206,7 @@ def test_a_file_that_holds_no_lists_is_found(garbage: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Attribute's length")
 @settings(deadline=None, max_examples=150)
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
 def test_damage_anywhere_is_never_an_exception(position: int, byte: int) -> None:
@@ -244,3 +245,47 @@ def test_an_authority_that_may_not_sign_lists_is_found() -> None:
     found = crl_problems(write_crls(ROOT_CRLS), (mute,))
 
     assert found == "CN=Example Root CA G1,O=Example may not sign CRLs"
+
+
+def test_an_authority_for_servers_alone_is_found_among_those_of_clients() -> None:
+    bundle = write_certificates(pki().servers.authority.bundle)
+
+    found = check_trust("site", bundle, now=NOW)
+
+    assert any("Server CA G1" in one.message and "may not issue" in one.message for one in found)
+
+
+@pytest.mark.parametrize("indirect", [True, False])
+def test_a_list_of_somebody_elses_certificates_as_well_is_found(*, indirect: bool) -> None:
+    ca = pki().clients
+    point = x509.IssuingDistributionPoint(
+        full_name=None,
+        relative_name=None,
+        only_contains_user_certs=not indirect,
+        only_contains_ca_certs=False,
+        only_some_reasons=None,
+        indirect_crl=indirect,
+        only_contains_attribute_certs=False,
+    )
+    crl = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.authority.certificate.subject)
+        .last_update(NOW)
+        .next_update(NOW.replace(month=12))
+        .add_extension(point, critical=True)
+        .sign(ca.key, hashes.SHA256())
+    )
+    trust = [ca.authority.certificate]
+    text = crl.public_bytes(Encoding.PEM)
+
+    found = check_crls("site", text, trust=trust, revocation="leaf", now=NOW)
+
+    assert ["covers a part" in one.message for one in found] == ([True] if indirect else [])
+
+
+def test_the_authorities_of_clients_are_those_that_issued_no_other() -> None:
+    root, servers, clients = (one.authority.certificate for one in pki().signers)
+
+    assert issuing([clients, root]) == (clients,)
+    assert issuing([root, clients, servers]) == (clients, servers)
+    assert issuing([root]) == (root,)

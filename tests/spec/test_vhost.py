@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from deployer.pki.keys import KeyType
+from deployer.spec.supplied import ClientAuthority
 from deployer.spec.vhost import VhostSpec
 
 
@@ -23,9 +24,9 @@ def test_a_name_and_a_directory_are_enough() -> None:
     assert (site.address, site.port, site.ip, site.slug) == ("*:443", 443, None, "a.lab")
     assert site.client_auth.verify == "require"
     assert site.client_auth.depth is None
-    assert site.client_auth.authorities == ("clients",)
+    assert site.client_auth.authorities == (ClientAuthority(),)
     assert site.client_auth.revocation == "chain"
-    assert (site.tls, site.certificate) == ("intermediate", "issued")
+    assert (site.tls, site.certificate.is_issued) == ("intermediate", True)
     assert (site.key_type, site.lifetime) == (KeyType.P256, timedelta(days=90))
 
 
@@ -167,3 +168,43 @@ def test_the_schema_of_a_site_can_be_printed() -> None:
 
     assert schema["additionalProperties"] is False
     assert schema["properties"]["lifetime"]["type"] == "string"
+
+
+FILES = {"certificate": "a.pem", "private_key": "a.key"}
+ON_HOST = {"certificate": "/etc/le/fullchain.pem", "private_key": "/etc/le/privkey.pem"}
+
+
+def test_a_certificate_is_issued_or_comes_from_files_or_is_on_the_host() -> None:
+    files = vhost(certificate={"files": FILES}).certificate
+    there = vhost(certificate={"on_host": ON_HOST}).certificate
+
+    assert vhost(certificate="issued").certificate.is_issued
+    assert not files.is_issued
+    assert files.files is not None
+    assert files.files.chain is None
+    assert there.on_host is not None
+    assert there.on_host.paths == ("/etc/le/fullchain.pem", "/etc/le/privkey.pem")
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        *("isued", None, 1, [], {"files": {"certificate": "a.pem"}}),
+        {"files": FILES, "on_host": ON_HOST},
+        {"on_host": ON_HOST | {"private_key": "relative.key"}},
+        {"on_host": ON_HOST | {"certificate": '/a"b'}},
+        {"files": FILES | {"certificate": "a\nb"}},
+        {"files": FILES | {"key": "a.key"}},
+    ],
+)
+def test_a_certificate_that_says_something_else_is_refused(certificate: object) -> None:
+    assert "certificate" in why(certificate=certificate)
+
+
+def test_client_authorities_are_ours_or_in_files() -> None:
+    site = vhost(client_auth={"authorities": ["clients", {"file": "a.pem", "crl": "a.crl"}]})
+
+    ours, theirs = site.client_auth.authorities
+    assert (ours.file, theirs.file, theirs.crl) == (None, "a.pem", "a.crl")
+    for wrong in (["cleints"], [{"crl": "a.crl"}], [{"fil": "a.pem"}], [None]):
+        assert "authorities" in why(client_auth={"authorities": wrong})

@@ -6,6 +6,8 @@ import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+
 from deployer.pki.authority import Authority
 from deployer.pki.crl import CRL
 from deployer.pki.issue import LeafRequest
@@ -23,7 +25,7 @@ CHEAP = Cost(memory_kib=64, iterations=1, lanes=1)
 
 
 def found_ca(directory: Path) -> tuple[Authority, ...]:
-    with Store.create(directory) as store:
+    with Store.create(directory, now=NOW) as store:
         return store.init_ca(
             organization="Example",
             passphrase=PASSPHRASE,
@@ -31,6 +33,32 @@ def found_ca(directory: Path) -> tuple[Authority, ...]:
             key_type=KeyType.P256,
             cost=CHEAP,
         )
+
+
+def busy_state(directory: Path) -> None:
+    """Let something of every kind happen in a state."""
+    with Store.open(directory, now=NOW) as store:
+        root, servers, clients = (
+            store.unlock(name, PASSPHRASE) for name in ("root", "servers", "clients")
+        )
+        store.certificates.issue(server_request(), servers, now=NOW)
+        alice, mallory = (
+            store.certificates.issue(client_request(name), clients, now=NOW).certificate
+            for name in ("alice", "mallory")
+        )
+        reason = x509.ReasonFlags.key_compromise
+        store.certificates.revoke(mallory.serial_number, clients, now=NOW, reason=reason)
+        store.certificates.revoke(alice.serial_number, clients, now=NOW)
+        store.prepare(
+            "clients",
+            root=root,
+            passphrase=PASSPHRASE,
+            now=NOW,
+            key_type=KeyType.P256,
+            cost=CHEAP,
+        )
+        store.activate("clients", now=NOW)
+        store.authorities.forget_key("root", now=NOW)
 
 
 def lists_above(store: Store, authority: Authority) -> tuple[CRL, ...]:
@@ -83,7 +111,7 @@ def process(directory: Path, program: str) -> "subprocess.Popen[str]":
                 during_signing()
                 return super().sign_certificate(builder)
 
-        store = Store.open(Path(sys.argv[1]), now=NOW, lock_timeout=30)
+        store = Store.open(Path(sys.argv[1]), now=NOW, lock_timeout=120)
         unlocked = store.unlock("servers", PASSPHRASE)
         signer = Interrupted(authority=unlocked.authority, key=unlocked.key)
     """

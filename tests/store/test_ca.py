@@ -1,13 +1,14 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deployer.pki.keys import KeyType, private_key_pem
 from deployer.pki.names import InvalidName
 from deployer.pki.pem import write_crls
 from deployer.pki.trust import check_crls, check_trust, depth
-from deployer.store.database import NoState
+from deployer.store.faults import NoState
 from deployer.store.founding import AlreadyFounded
 from deployer.store.keys import WrongPassphrase
 from deployer.store.state import Store
@@ -38,12 +39,11 @@ def test_a_ca_is_a_root_and_an_authority_for_each_side(store: Store) -> None:
 
 
 def test_a_new_ca_is_ready_for_apache(store: Store) -> None:
-    for name in ("servers", "clients"):
-        authority = store.authorities.current(name)
-        lists = write_crls(lists_above(store, authority))
+    authority = store.authorities.current("clients")
+    lists = write_crls(lists_above(store, authority))
 
-        assert not check_trust(name, authority.bundle_pem, now=NOW)
-        assert not check_crls(name, lists, trust=authority.bundle, revocation="chain", now=NOW)
+    assert not check_trust("www", authority.bundle_pem, now=NOW)
+    assert not check_crls("www", lists, trust=authority.bundle, revocation="chain", now=NOW)
 
 
 def test_what_a_ca_issues_verifies(store: Store, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_a_ca_issues_verifies(store: Store, tmp_path: Path) -> None:
 
 
 def test_p_384_is_the_default(tmp_path: Path) -> None:
-    with Store.create(tmp_path / "new") as store:
+    with Store.create(tmp_path / "new", now=NOW) as store:
         init(store)
         key = store.unlock("root", PASSPHRASE).key
 
@@ -83,18 +83,18 @@ def test_a_second_ca_is_refused(store: Store) -> None:
 def test_a_ca_that_cannot_be_made_leaves_nothing_behind(
     tmp_path: Path, organization: str, passphrase: str
 ) -> None:
-    with Store.create(tmp_path / "new") as store:
+    with Store.create(tmp_path / "new", now=NOW) as store:
         with pytest.raises((InvalidName, WrongPassphrase)):
             init(store, organization, passphrase)
 
         assert store.authorities.list() == ()
         assert store.certificates.list() == ()
-        assert store.events.list() == ()
+        assert store.journal.list() == ()
     assert len(found_ca(tmp_path / "new")) == 3
 
 
 def test_a_state_without_a_ca_says_how_to_make_one(tmp_path: Path) -> None:
-    with Store.create(tmp_path / "new") as store, pytest.raises(NoState) as refusal:
+    with Store.create(tmp_path / "new", now=NOW) as store, pytest.raises(NoState) as refusal:
         store.authorities.current("clients")
 
     assert refusal.value.hint == "deployer ca init"
@@ -124,12 +124,11 @@ def test_the_authorities_certificates_are_in_the_books_too(store: Store) -> None
 
 
 def test_the_making_of_a_ca_is_on_record(store: Store) -> None:
-    made = [event.facts for event in store.events.list() if event.kind == "authority made"]
+    made = [event for event in store.journal.list() if event.kind == "authority made"]
 
-    assert made == [
-        {"authority": "root G1"},
-        {"authority": "servers G1"},
-        {"authority": "clients G1"},
+    assert [event.facts["authority"] for event in made] == ["root G1", "servers G1", "clients G1"]
+    assert [event.facts["sha256"] for event in made] == [
+        one.certificate.fingerprint(SHA256()).hex() for one in store.authorities.list()
     ]
 
 

@@ -10,13 +10,13 @@ from deployer.errors import Locked
 from deployer.store.state import Store
 from tests.store.examples import NOW, PASSPHRASE, client_request, process, server_request
 
-ISSUE_40 = """
+ISSUE = """
     def during_signing():
         pass
 
     print("ready", flush=True)
     sys.stdin.readline()
-    for number in range(40):
+    for number in range(EACH):
         issued = store.certificates.issue(server_request(host=f"h{number}"), signer, now=NOW)
         print(f"{issued.certificate.serial_number:x}", flush=True)
     store.close()
@@ -39,25 +39,37 @@ DIE_WHILE_SIGNING = """
 """
 
 
-def test_processes_that_issue_at_once_share_no_serial_and_all_is_on_record(state: Path) -> None:
-    processes = [process(state, ISSUE_40) for _ in range(3)]
-    for one in processes:
+def issue_at_once(state: Path, *, processes: int, each: int) -> None:
+    """Let processes issue one certificate after the other, and check the books."""
+    running = [process(state, ISSUE.replace("EACH", str(each))) for _ in range(processes)]
+    for one in running:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"
 
-    for one in processes:
+    for one in running:
         assert one.stdin is not None
         one.stdin.write("go\n")
         one.stdin.flush()
-    outputs = [one.communicate(timeout=60)[0].split() for one in processes]
+    outputs = [one.communicate(timeout=240)[0].split() for one in running]
 
-    assert [one.returncode for one in processes] == [0, 0, 0]
+    assert {one.returncode for one in running} == {0}
     serials = {int(serial, 16) for output in outputs for serial in output}
-    assert len(serials) == 120
+    assert len(serials) == processes * each
     with Store.open(state, now=NOW) as store:
         records = store.certificates.list(kind="server")
+        store.journal.verify()
     assert {record.serial for record in records} == serials
     assert {record.status for record in records} == {"issued"}
+
+
+def test_processes_that_issue_at_once_share_no_serial_and_all_is_on_record(state: Path) -> None:
+    issue_at_once(state, processes=3, each=40)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_eight_processes_that_issue_two_thousand_at_once_share_no_serial(state: Path) -> None:
+    issue_at_once(state, processes=8, each=250)
 
 
 def test_a_process_waits_its_turn_with_a_deadline_and_names_who_is_before_it(state: Path) -> None:
@@ -90,7 +102,8 @@ def test_what_a_killed_process_intended_is_closed_and_revoked_at_the_next_openin
         (record,) = store.certificates.list(kind="server")
         assert record.status == "abandoned"
         assert (record.revoked_at, record.reason) == (NOW, "cessationOfOperation")
-        assert store.events.list()[-1].kind == "certificate abandoned"
+        last = [event.kind for event in store.journal.list()][-2:]
+        assert last == ["certificate abandoned", "certificate revoked"]
         assert store.certificates.of_target(kind="server", host="web1", name=record.name) is None
 
         crl = store.crls.publish(store.unlock("servers", PASSPHRASE), now=NOW)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import Locked
-from deployer.store.database import DamagedState, ExposedState, NewerState, NoState, StateError
+from deployer.store.faults import DamagedState, ExposedState, NewerState, NoState, StateError
 from deployer.store.state import Store
 from tests.store.examples import NOW, PASSPHRASE, found_ca, server_request
 
@@ -18,7 +18,7 @@ def open_and_close(directory: Path) -> None:
 
 
 def create_and_close(directory: Path) -> None:
-    Store.create(directory).close()
+    Store.create(directory, now=NOW).close()
 
 
 def permissions(path: Path) -> int:
@@ -28,7 +28,7 @@ def permissions(path: Path) -> int:
 def test_a_new_state_is_private_even_under_a_careless_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with Store.create(tmp_path / "a" / ".deployer"):
+        with Store.create(tmp_path / "a" / ".deployer", now=NOW):
             directory = tmp_path / "a" / ".deployer"
             assert permissions(directory) == 0o700
             assert permissions(directory / "state.db") == 0o600
@@ -45,7 +45,7 @@ def test_git_ignores_a_state_directory(state: Path) -> None:
 
 
 def test_creating_twice_keeps_what_is_there(state: Path) -> None:
-    with Store.create(state) as store:
+    with Store.create(state, now=NOW) as store:
         assert len(store.authorities.list()) == 3
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_is_no_database_is_damaged(state: Path) -> None:
 
     with pytest.raises(DamagedState, match="is damaged") as refusal:
         open_and_close(state)
-    assert "restore it from a backup" in refusal.value.hint
+    assert "deployer ca restore" in refusal.value.hint
 
 
 def test_a_torn_database_is_damaged(state: Path) -> None:

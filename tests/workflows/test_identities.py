@@ -1,109 +1,216 @@
-"""Identities that are read again: those that servers would turn away are refused."""
+"""Identities: what is handed over, and that nothing is lost when it cannot be."""
 
-import os
-import shutil
-from collections.abc import Iterator
+import re
+import stat
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from deployer.pki.keys import KeyType, private_key_pem
-from deployer.pki.stranger import stranger
+from deployer.errors import DeployerError
+from deployer.pki.keys import KeyType, is_same_key
 from deployer.store.state import Store
-from deployer.workflows.identities import HandOver, HandOverError, issue_identity, read_identity
-from tests.pki.examples import key_of
-from tests.store.examples import NOW, PASSPHRASE, found_ca
+from deployer.workflows.handover import HandOver, HandOverError, Part
+from deployer.workflows.identities import Registrar, wished, wished_again
+from deployer.workflows.sheet import alternative_names, called
+from tests.store.examples import CHEAP, NOW, PASSPHRASE
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("founded") / ".deployer"
-    found_ca(directory)
-    return directory
-
-
 @pytest.fixture
-def store(founded: Path, tmp_path: Path) -> Iterator[Store]:
-    with Store.open(shutil.copytree(founded, tmp_path / ".deployer"), now=NOW) as store:
-        yield store
+def registrar(store: Store) -> Registrar:
+    return Registrar(store=store, signer=store.unlock("clients", PASSPHRASE), now=NOW)
 
 
-@pytest.fixture
-def alice(store: Store, tmp_path: Path) -> HandOver:
-    signer = store.unlock("clients", PASSPHRASE)
-    return issue_identity(
-        "alice", tmp_path / "alice", store=store, signer=signer, now=NOW, lifetime=DAY
+def test_the_files_are_their_owners_alone(registrar: Registrar, tmp_path: Path) -> None:
+    found = registrar.hand_over(wished("alice"), tmp_path / "alice", with_pkcs12=True)
+
+    assert stat.S_IMODE(found.directory.stat().st_mode) == 0o700
+    assert sorted(found.directory.iterdir()) == sorted(map(found.path, Part))
+    for file in found.directory.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.stat().st_size
+
+
+def test_the_key_is_that_of_the_certificate(registrar: Registrar, tmp_path: Path) -> None:
+    found = registrar.hand_over(wished("alice"), tmp_path / "alice")
+
+    key = load_pem_private_key(found.path(Part.KEY).read_bytes(), None)
+    leaf, issuer = x509.load_pem_x509_certificates(found.path(Part.CERTIFICATE).read_bytes())
+    assert is_same_key(key.public_key(), leaf.public_key())
+    assert issuer == registrar.store.authorities.current("clients").certificate
+
+
+@pytest.mark.parametrize("part", [Part.CERTIFICATE, Part.KEY, Part.COMPATIBLE, Part.SHEET])
+def test_an_existing_file_is_kept_and_nothing_is_issued(
+    registrar: Registrar, tmp_path: Path, part: Part
+) -> None:
+    mine = tmp_path / "alice" / f"alice.{part.value}"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    before = registrar.store.certificates.list()
+
+    with pytest.raises(HandOverError, match="exists, and an identity's files are never") as caught:
+        registrar.hand_over(wished("alice"), mine.parent, with_pkcs12=True)
+
+    assert "-o" in caught.value.hint
+    assert list(mine.parent.iterdir()) == [mine]
+    assert mine.read_text() == "precious"
+    assert registrar.store.certificates.list() == before
+
+
+def test_what_cannot_be_issued_leaves_no_file(registrar: Registrar, tmp_path: Path) -> None:
+    with pytest.raises(DeployerError):
+        registrar.hand_over(wished("alice", lifetime=-DAY), tmp_path / "alice")
+
+    assert not (tmp_path / "alice").exists()
+
+
+def test_every_name_is_certified(registrar: Registrar, tmp_path: Path) -> None:
+    wish = wished(
+        "alice",
+        emails=["a@example.com", "b@example.com"],
+        upns=["alice@CORP.LOCAL"],
+        hosts=["alice.example.com", "192.0.2.7"],
+        uris=["spiffe://example.com/alice"],
     )
 
+    found = registrar.hand_over(wish, tmp_path / "alice")
 
-def refusal(alice: HandOver, store: Store, after: timedelta = timedelta()) -> HandOverError:
-    with pytest.raises(HandOverError) as caught:
-        read_identity(alice.directory, store, now=NOW + after)
-    return caught.value
+    names = called(found.issued.certificate)
+    assert set(names) == {
+        "a@example.com",
+        "b@example.com",
+        "alice@CORP.LOCAL",
+        "alice.example.com",
+        "192.0.2.7",
+        "spiffe://example.com/alice",
+    }
+    sheet = found.path(Part.SHEET).read_text()
+    assert all(name in sheet for name in names)
 
 
-def test_an_identity_is_read_with_the_chain_on_record(store: Store, alice: HandOver) -> None:
-    found = read_identity(alice.directory, store, now=NOW)
-
-    assert found.certificate == alice.issued.certificate
-    assert found.chain == (store.authorities.current("clients").certificate,)
-    assert private_key_pem(found.key) == alice.key.read_bytes()
-
-
-@pytest.mark.parametrize(("after", "why"), [(DAY, "expired on"), (-DAY, "is not valid before")])
-def test_dates_are_judged_by_the_clock_of_the_run(
-    store: Store, alice: HandOver, after: timedelta, why: str
+def test_the_sheet_says_whose_until_when_and_which_root(
+    registrar: Registrar, tmp_path: Path
 ) -> None:
-    error = refusal(alice, store, after)
+    found = registrar.hand_over(wished("alice"), tmp_path / "alice")
+    sheet = found.path(Part.SHEET).read_text()
+    (root,) = x509.load_pem_x509_certificates(found.path(Part.AUTHORITY).read_bytes())
 
-    assert why in error.message
-    assert str(alice.certificate) in error.message
-    assert error.hint
-
-
-def test_a_revoked_identity_is_refused(store: Store, alice: HandOver) -> None:
-    signer = store.unlock("clients", PASSPHRASE)
-    store.certificates.revoke(alice.issued.certificate.serial_number, signer, now=NOW)
-
-    assert "was revoked" in refusal(alice, store).message
+    assert "CN=alice" in sheet
+    assert f"{found.issued.certificate.serial_number:x}" in sheet
+    assert f"{found.issued.certificate.not_valid_after_utc:%Y-%m-%d}" in sheet
+    assert root.fingerprint(SHA256()).hex(":").upper() in sheet
+    assert not re.search(r"\{\{|\{%|None", sheet)
 
 
-def test_an_identity_of_another_ca_of_the_same_name_is_refused(
-    store: Store, alice: HandOver, tmp_path: Path
+def test_the_sheet_names_only_files_that_are_there(registrar: Registrar, tmp_path: Path) -> None:
+    found = registrar.hand_over(wished("alice"), tmp_path / "alice")
+    listed = found.path(Part.SHEET).read_text().split("To import")[0].split("In programs")[0]
+
+    assert set(re.findall(r"^alice\.\S+", listed, re.MULTILINE)) == {
+        "alice.pem",
+        "alice.key",
+        "alice.ca.pem",
+    }
+
+
+def test_a_lifetime_that_the_authority_cuts_is_mentioned(
+    registrar: Registrar, tmp_path: Path
 ) -> None:
-    found_ca(tmp_path / "other")
+    found = registrar.hand_over(wished("alice", lifetime=3000 * DAY), tmp_path / "alice")
+    end = registrar.signer.authority.certificate.not_valid_after_utc
 
-    with Store.open(tmp_path / "other", now=NOW) as other:
-        assert "was not issued by" in refusal(alice, other).message
-
-
-def test_who_certified_themselves_is_refused(store: Store, alice: HandOver) -> None:
-    key = key_of(KeyType.P256, "stranger")
-    certificate = stranger(key, now=NOW, serial=1)
-    alice.key.write_bytes(private_key_pem(key))
-    alice.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
-
-    assert "was not issued by" in refusal(alice, store).message
+    assert found.remarks == (f"cut to {end:%Y-%m-%d}, when the authority clients G1 ends",)
+    assert not registrar.hand_over(wished("bob"), tmp_path / "bob").remarks
 
 
-def test_a_key_of_another_certificate_is_refused(store: Store, alice: HandOver) -> None:
-    alice.key.write_bytes(private_key_pem(key_of(KeyType.P256, "stranger")))
+def test_the_password_is_in_no_repr(registrar: Registrar, tmp_path: Path) -> None:
+    found = registrar.hand_over(wished("alice"), tmp_path / "alice", with_pkcs12=True)
 
-    assert "is not the key of the certificate" in refusal(alice, store).message
+    assert found.password
+    assert found.password not in repr(found)
 
 
-def test_files_that_hold_something_else_are_named(store: Store, alice: HandOver) -> None:
-    certificate = alice.certificate.read_bytes()
-    alice.certificate.write_bytes(alice.key.read_bytes())
-    assert refusal(alice, store).message.startswith(f"{alice.certificate}: ")
+@pytest.fixture
+def alice(registrar: Registrar, tmp_path: Path) -> HandOver:
+    wish = wished(
+        "alice",
+        emails=["alice@example.com"],
+        upns=["alice@CORP.LOCAL"],
+        lifetime=30 * DAY,
+        key_type=KeyType.P384,
+    )
+    return registrar.hand_over(wish, tmp_path / "alice")
 
-    alice.key.write_bytes(os.urandom(64))
-    assert refusal(alice, store).message.startswith(f"{alice.key} holds no private key")
 
-    alice.certificate.write_bytes(certificate)
-    alice.key.unlink()
-    assert "holds 0 keys" in refusal(alice, store).message
+def test_a_renewal_keeps_everything_but_the_key(
+    registrar: Registrar, alice: HandOver, tmp_path: Path
+) -> None:
+    again = registrar.hand_over(wished_again("alice", registrar.store), tmp_path / "again")
+
+    old, new = alice.issued.certificate, again.issued.certificate
+    assert new.subject == old.subject
+    assert alternative_names(new) == alternative_names(old)
+    assert (new.not_valid_before_utc, new.not_valid_after_utc) == (
+        old.not_valid_before_utc,
+        old.not_valid_after_utc,
+    )
+    assert type(new.public_key()) is type(old.public_key())
+    assert not is_same_key(new.public_key(), old.public_key())
+    assert alice.path(Part.KEY).read_bytes() != again.path(Part.KEY).read_bytes()
+
+
+def test_a_renewal_may_live_longer_and_have_another_kind_of_key(
+    registrar: Registrar, alice: HandOver, tmp_path: Path
+) -> None:
+    wish = wished_again("alice", registrar.store, lifetime=90 * DAY, key_type=KeyType.ED25519)
+
+    again = registrar.hand_over(wish, tmp_path / "again")
+
+    assert again.issued.certificate.not_valid_after_utc == NOW + 90 * DAY
+    assert any("no browser" in remark for remark in again.remarks)
+
+
+def test_who_was_revoked_is_not_renewed(registrar: Registrar, alice: HandOver) -> None:
+    serial = alice.issued.certificate.serial_number
+    registrar.store.certificates.revoke(serial, registrar.signer, now=NOW)
+
+    with pytest.raises(DeployerError, match="not revoked"):
+        wished_again("alice", registrar.store)
+
+
+def test_whoever_never_had_a_certificate_has_none_to_renew(registrar: Registrar) -> None:
+    with pytest.raises(DeployerError, match="'bob'"):
+        wished_again("bob", registrar.store)
+
+
+def test_a_name_that_the_root_does_not_allow_is_refused_before_anything_is_signed(
+    tmp_path: Path,
+) -> None:
+    with Store.create(tmp_path / ".deployer", now=NOW) as store:
+        store.init_ca(
+            organization="Example",
+            passphrase=PASSPHRASE,
+            now=NOW,
+            key_type=KeyType.P256,
+            cost=CHEAP,
+            constraints=x509.NameConstraints([x509.DNSName("example.com")], None),
+        )
+        registrar = Registrar(store=store, signer=store.unlock("clients", PASSPHRASE), now=NOW)
+
+        with pytest.raises(DeployerError) as by_name:
+            registrar.hand_over(wished("alice", hosts=["alice.example.org"]), tmp_path / "alice")
+        with pytest.raises(DeployerError) as by_cn:
+            registrar.hand_over(wished("john.smith"), tmp_path / "john.smith")
+
+        assert "alice.example.org" in by_name.value.message
+        assert "john.smith" in by_cn.value.message
+        assert by_cn.value.hint
+        assert not (tmp_path / "alice").exists()
+        assert not (tmp_path / "john.smith").exists()
+        assert {one.status for one in store.certificates.list(kind="client")} <= {"abandoned"}

@@ -1,0 +1,39 @@
+"""What `client issue` and `client renew` have in common: the signature, the files, the words."""
+
+from pathlib import Path
+
+from deployer.cli.session import Session
+from deployer.errors import DeployerError
+from deployer.pki.profiles import CLIENT
+from deployer.report import identities
+from deployer.workflows.handover import HandOver
+from deployer.workflows.identities import EXAMPLE_URL, Registrar, Wish
+from deployer.workflows.sheet import url_of
+from deployer.workflows.targets import specs
+
+
+def hand_over(
+    session: Session, wish: Wish, directory: Path, *, with_pkcs12: bool = False
+) -> HandOver:
+    """Issue an identity, write its files and show them."""
+    url = _url(session)
+    registrar = Registrar(
+        store=session.store,
+        signer=session.unlock(CLIENT.authority),
+        now=session.now,
+        url=url,
+    )
+    handed_over = registrar.hand_over(wish, directory, with_pkcs12=with_pkcs12)
+    if session.common.as_json:
+        identities.show_json(handed_over)
+    else:
+        identities.show(handed_over, url)
+    return handed_over
+
+
+def _url(session: Session) -> str:
+    """Name the one site that asks for certificates; the sheet's lines then work as they stand."""
+    try:
+        return url_of(specs(session.hosts("all"))) or EXAMPLE_URL
+    except DeployerError:
+        return EXAMPLE_URL  # a CA needs no inventory, and a broken one is no reason to stop

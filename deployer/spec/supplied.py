@@ -1,0 +1,108 @@
+"""
+What an operator brings along: certificates, and authorities of clients, that others issued.
+
+Files on the controller are named relative to the project's directory, those on a host from its
+root.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from deployer.spec.model import Spec
+from deployer.spec.text import absolute_path, checked
+
+ISSUED = "issued"
+CLIENTS = "clients"
+ON_CONTROLLER = "{files: {certificate: …, private_key: …}}"
+ON_HOST = "{on_host: {certificate: …, private_key: …}}"
+
+ControllerPath = Annotated[str, AfterValidator(checked)]
+HostPath = Annotated[str, AfterValidator(absolute_path)]
+
+
+class CertificateFiles(Spec):
+    """A certificate and its key in files of the project, which become part of the release."""
+
+    certificate: ControllerPath
+    chain: ControllerPath | None = None
+    """None: the issuers are in the certificate's own file."""
+    private_key: ControllerPath
+
+
+class CertificateOnHost(Spec):
+    """A certificate that somebody else keeps on the host: watched, and never moved or copied."""
+
+    certificate: HostPath
+    chain: HostPath | None = None
+    """None: the issuers follow in the certificate's own file, as in certbot's fullchain.pem."""
+    private_key: HostPath
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file of it."""
+        return tuple(path for path in (self.certificate, self.chain, self.private_key) if path)
+
+
+class CertificateSource(Spec):
+    """Where a site's certificate comes from: neither of these means that we issue it."""
+
+    files: CertificateFiles | None = None
+    on_host: CertificateOnHost | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _issued_is_neither(cls, value: object) -> object:
+        if isinstance(value, str):
+            if value != ISSUED:
+                raise ValueError(f"must be {ISSUED}, {ON_CONTROLLER} or {ON_HOST}")
+            return {}
+        return value
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> Self:
+        if self.files is not None and self.on_host is not None:
+            raise ValueError("has both files and on_host: a site has one certificate")
+        return self
+
+    @property
+    def is_issued(self) -> bool:
+        """Say whether it is ours to issue and to renew."""
+        return self.files is None and self.on_host is None
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"const": ISSUED}, handler(schema)]}
+
+
+class ClientAuthority(Spec):
+    """Whose clients may come in: those of our own authority, or of one in a file."""
+
+    file: ControllerPath | None = None
+    """The authority and everything above it, up to its root. None: our own."""
+    crl: ControllerPath | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ours_has_a_name(cls, value: object) -> object:
+        if isinstance(value, str):
+            if value != CLIENTS:
+                raise ValueError(f"must be {CLIENTS}, or {{file: …, crl: …}} for another CA")
+            return {}
+        return value
+
+    @model_validator(mode="after")
+    def _lists_have_an_authority(self) -> Self:
+        if self.crl is not None and self.file is None:
+            raise ValueError("file is missing: whose CRL is it?")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"const": CLIENTS}, handler(schema)]}

@@ -1,0 +1,193 @@
+"""The CA: what it may certify, where it came from, and its lists as files."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from deployer.errors import DeployerError, nearest
+from deployer.pki import pem
+from deployer.pki.adoption import Adoption, examine
+from deployer.pki.authority import Authority, AuthorityState
+from deployer.pki.constraints import constraints_for, read_constraints
+from deployer.pki.crl import CRL
+from deployer.pki.foreign import read_ca
+from deployer.pki.material import title
+from deployer.pki.profiles import ROOT
+from deployer.store.crls import CannotPublish
+from deployer.store.custody import KeyElsewhere
+from deployer.store.records import AuthorityRecord
+from deployer.store.state import Store
+from deployer.workflows.revocation import Opener
+from deployer.workflows.survey import Target
+from deployer.workflows.writing import write_private, write_texts
+
+AUTO = "auto"
+
+
+class UnknownAuthority(DeployerError):
+    """No authority has that name."""
+
+
+class CannotConstrain(DeployerError):
+    """There is nothing to derive name constraints from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityStatus:
+    """One generation of an authority and the lists that it stands behind."""
+
+    record: AuthorityRecord
+    lists: tuple[CRL, ...] = field(repr=False)
+
+    @property
+    def authority(self) -> Authority:
+        """The authority itself."""
+        return self.record.authority
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.authority.name} G{self.authority.generation}"
+
+    @property
+    def slug(self) -> str:
+        """What its files are called."""
+        return self.title.replace(" ", "-")
+
+
+def statuses(store: Store) -> tuple[AuthorityStatus, ...]:
+    """List every generation of every authority with its current ladder."""
+    return tuple(
+        AuthorityStatus(record=record, lists=store.crls.current(record.authority))
+        for record in store.authorities.records()
+    )
+
+
+def constraints(text: str | None, targets: Sequence[Target]) -> x509.NameConstraints | None:
+    """
+    Read what a new root is to be limited to: a list, or `auto` for what the inventory needs.
+
+    `auto` permits the domains of every site and the addresses at which sites and hosts are
+    reached, and nothing else.
+    """
+    if text is None:
+        return None
+    if text != AUTO:
+        return read_constraints(text)
+    sites = [vhost for target in targets for vhost in target.spec.vhosts]
+    if not sites:
+        raise CannotConstrain(
+            "the inventory names no site to derive name constraints from",
+            hint="write apache_vhosts first, or name the domains: --name-constraints example.com",
+        )
+    addresses = {vhost.ip for vhost in sites if vhost.ip is not None}
+    addresses |= {target.connection.address for target in targets}
+    return constraints_for(
+        (name.removeprefix("*.") for vhost in sites for name in vhost.names),
+        _parsed(addresses),
+    )
+
+
+def read_adoption(
+    file: Path, key_file: Path | None, password: str | None, *, now: datetime
+) -> Adoption:
+    """Read and judge the files of an existing CA."""
+    found = read_ca(read_file(file), None if key_file is None else read_file(key_file), password)
+    return examine(found.certificate, found.above, found.key, now=now)
+
+
+def anchors(store: Store) -> tuple[x509.Certificate, ...]:
+    """List the certificates that others must trust: the top of every chain still in use."""
+    records = store.authorities.records()
+    used = [one for one in records if one.state is not AuthorityState.RETIRED]
+    return tuple(dict.fromkeys(one.authority.bundle[-1] for one in used))
+
+
+def of_name(store: Store, name: str | None) -> tuple[AuthorityStatus, ...]:
+    """List the generations of one authority, or of all of them."""
+    found = statuses(store)
+    if name is None:
+        return found
+    named = tuple(one for one in found if one.authority.name == name)
+    if not named:
+        known = {one.authority.name for one in found}
+        raise UnknownAuthority(
+            f"there is no authority named {name!r}",
+            hint=nearest(name, known) or f"there are {', '.join(sorted(known))}",
+        )
+    return named
+
+
+def renew_lists(
+    store: Store, name: str | None, unlock: Opener, *, now: datetime
+) -> tuple[str, ...]:
+    """
+    Sign the lists of an authority anew, or of all of them; say which could not be.
+
+    Only what was asked for by name is an error: a root in a safe must not keep the others from
+    being renewed.
+    """
+    left_out: list[str] = []
+    for one in of_name(store, name):
+        if one.record.state is AuthorityState.RETIRED:
+            continue
+        try:
+            signer = unlock(one.authority.name, one.authority.generation)
+            store.crls.publish(signer, now=now)
+        except (KeyElsewhere, CannotPublish) as error:
+            if name is not None:
+                raise
+            hint = f" ({error.hint})" if error.hint else ""
+            left_out.append(f"left as it is: {error.message}{hint}")
+    return tuple(left_out)
+
+
+def move_root_key(store: Store, file: Path, *, passphrase: str, now: datetime) -> str:
+    """
+    Move the root's key into a file, and return whose it is.
+
+    It is on the disk there, and was opened from there, before it is forgotten here.
+    """
+    root = store.authorities.current(ROOT.name)
+    if root.name != ROOT.name:
+        raise DeployerError(
+            f"{title(root.certificate)} issues every certificate itself, so its key stays here"
+        )
+    store.unlock(ROOT.name, passphrase)
+    write_private(file, store.authorities.export_key(ROOT.name))
+    store.authorities.unlock_exported(ROOT.name, file.read_bytes(), passphrase)
+    store.authorities.forget_key(ROOT.name, now=now)
+    return f"{root.name} G{root.generation}"
+
+
+def write_lists(found: Iterable[AuthorityStatus], directory: Path) -> tuple[Path, ...]:
+    """Write the ladder of each authority to a file that holds nothing but CRLs."""
+    texts = {
+        directory / f"{one.slug}.crl.pem": pem.write_crls(one.lists).decode("ascii")
+        for one in found
+        if one.lists
+    }
+    write_texts(texts)
+    return tuple(texts)
+
+
+def _parsed(addresses: Iterable[str]) -> Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    for text in sorted(addresses):
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            continue  # a name, which is reached by whatever DNS says today
+        if not address.is_loopback:
+            yield address
+
+
+def read_file(file: Path) -> bytes:
+    """Read a file that the operator named."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DeployerError(f"cannot read {file}: {error.strerror}") from error

@@ -1,0 +1,62 @@
+"""What the pages of docs/ show, typed as it stands."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.journey.workbench import deployer
+from tests.typed import sessions, type_in
+
+DOCS = Path(__file__).parent.parent / "docs"
+SHOWN_SERIAL = "5b1f0c9a7e42"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A shell that knows `deployer`, in a project that names one host."""
+    site = {"server_name": "www.example.com", "document_root": "/srv/www"}
+    host = {"ansible_host": "192.0.2.10", "ansible_user": "root", "apache_vhosts": [site]}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"web1": host}}}))
+    (tmp_path / "deployer.toml").write_text('inventory = ["hosts.yml"]\n')
+    (tmp_path / "new-passphrase").write_text("another one, as long as that\n")
+    (tmp_path / "new-passphrase").chmod(0o600)
+    command = tmp_path / "bin" / "deployer"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -W error -m deployer "$@"\n')
+    command.chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{command.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(DOCS.parent),
+        "DEPLOYER_CA_PASSPHRASE": "correct horse battery staple",
+        "NO_COLOR": "1",
+    }
+
+
+def test_the_page_of_the_ca_runs_as_shown(environment: dict[str, str], tmp_path: Path) -> None:
+    typed = sessions(DOCS / "ca.md")
+    listed = next(at for at, (command, _) in enumerate(typed) if "cert list" in command)
+
+    type_in(typed[:listed], tmp_path, environment)
+    (alice,) = (
+        json.loads(line)
+        for line in deployer(
+            tmp_path, "cert", "list", "--name", "alice", "--json"
+        ).stdout.splitlines()
+        if '"certificate"' in line
+    )
+    rest = [
+        (
+            command.replace(SHOWN_SERIAL, alice["serial"][: len(SHOWN_SERIAL)]),
+            [
+                line.replace(f"{SHOWN_SERIAL}a04d7a5e6a0dc0f2e2d3a7f0c1b2", alice["serial"])
+                for line in shown
+            ],
+        )
+        for command, shown in typed[listed:]
+    ]
+    type_in(rest, tmp_path, environment)
