@@ -4,6 +4,7 @@ Errors an operator can act on.
     DeployerError              1   refused before any host was touched
     ├── UsageError             5   the command line itself is wrong
     ├── Locked                75   another run holds the lock
+    ├── PassphraseMissing      1   something is to be signed, and nobody can be asked
     └── HostError              2   something about one host, at a named step
         ├── Unreachable        4   nothing ran there
         ├── StepFailed         2   a step ran and failed; the old configuration serves
@@ -45,6 +46,10 @@ class Locked(DeployerError):
     """Another run holds what this one needs."""
 
     exit_code = 75
+
+
+class PassphraseMissing(DeployerError):
+    """Something is to be signed, and there is nobody to ask for the passphrase."""
 
 
 class HostError(DeployerError):

@@ -54,25 +54,25 @@ def init(
     ] = None,
 ) -> None:
     """Found the CA: a root, an authority for servers and one for clients."""
+    from deployer.cli.host_session import HostSession
     from deployer.cli.passphrase import Passphrase
-    from deployer.cli.session import Session
     from deployer.pki.keys import KeyType
     from deployer.report import authorities, console
     from deployer.store.state import Store
-    from deployer.workflows.authorities import constraints, read_adoption, statuses
+    from deployer.workflows.authorities import AUTO, constraints, read_adoption, statuses
     from deployer.workflows.choices import choice
+    from deployer.workflows.targets import addresses_of, names_of
 
     kind = choice(KeyType, key_type, "--key-type")
-    with Session(common) as session:
+    with HostSession(common) as session:
         adoption = None
         if existing is not None:
             password = Passphrase(existing_password, variable=None) if existing_password else None
             adoption = read_adoption(
                 existing, existing_key, password.get() if password else None, now=session.now
             )
-        limits = constraints(
-            name_constraints, session.targets("all") if name_constraints == "auto" else ()
-        )
+        found = session.targets("all") if name_constraints == AUTO else ()
+        limits = constraints(name_constraints, names=names_of(found), addresses=addresses_of(found))
         if adoption is not None and limits is not None:
             raise DeployerError(
                 "name constraints are part of a root, and an imported one is as it is",
@@ -102,8 +102,8 @@ def init(
                     now=session.now,
                     key_type=kind,
                 )
-            found = statuses(store)
-    authorities.tell(found, as_json=common.as_json)
+            made = statuses(store)
+    authorities.tell(made, as_json=common.as_json)
     if kind is KeyType.ED25519:
         console.note("Ed25519 is for machines: no browser accepts what these authorities issue")
     console.note(f"keep {session.project.state} safe: it is the CA, encrypted with your passphrase")

@@ -43,7 +43,7 @@ def issue(
 ) -> None:
     """Issue a client certificate and write its files."""
     from deployer.cli.handing_over import hand_over
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.errors import UsageError
     from deployer.pki.keys import KeyType
     from deployer.workflows import choices
@@ -65,7 +65,7 @@ def issue(
         key_type=choices.choice(KeyType, key_type or KeyType.P256.value, "--key-type"),
         request=request,
     )
-    with Session(common) as session:
+    with HostSession(common) as session:
         hand_over(session, wish, directory or Path(wish.name), with_pkcs12=p12)
 
 
@@ -90,7 +90,7 @@ def renew(
 ) -> None:
     """Issue an identity anew: the same names, a new key. The old certificate stays valid."""
     from deployer.cli.handing_over import hand_over
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.cli.taking_back import take_back
     from deployer.pki.keys import KeyType
     from deployer.workflows import choices
@@ -99,7 +99,7 @@ def renew(
 
     kind = None if key_type is None else choices.choice(KeyType, key_type, "--key-type")
     length = None if lifetime is None else choices.lifetime(lifetime, "--lifetime")
-    with Session(common) as session:
+    with HostSession(common) as session:
         wish = wished_again(name, session.store, lifetime=length, key_type=kind)
         # Beside the old files, which are in use until the new ones are in place.
         target = directory or Path(f"{wish.name}-{session.now:%Y-%m-%d}")

@@ -28,11 +28,11 @@ def render(
     ] = None,
 ) -> None:
     """Render the virtual hosts offline: no connection, and no key of the CA."""
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.report import console, trees
     from deployer.workflows.render import render_all, write
 
-    with Session(common) as session:
+    with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return
@@ -100,12 +100,12 @@ def _run(
     identity: Path | None = None,
     confirm_timeout: int | None = None,
 ) -> None:
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.report import plans, results
     from deployer.result import exit_status
     from deployer.workflows.apply import carry_out, preview
 
-    with Session(common) as session:
+    with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deployer.cli.session import Session
+from deployer.cli.host_session import HostSession
 from deployer.errors import DeployerError
 from deployer.pki.profiles import CLIENT
 from deployer.report import identities
@@ -13,7 +13,7 @@ from deployer.workflows.targets import specs
 
 
 def hand_over(
-    session: Session, wish: Wish, directory: Path, *, with_pkcs12: bool = False
+    session: HostSession, wish: Wish, directory: Path, *, with_pkcs12: bool = False
 ) -> HandOver:
     """Issue an identity, write its files and show them."""
     url = _url(session)
@@ -31,7 +31,7 @@ def hand_over(
     return handed_over
 
 
-def _url(session: Session) -> str:
+def _url(session: HostSession) -> str:
     """Name the one site that asks for certificates; the sheet's lines then work as they stand."""
     try:
         return url_of(specs(session.hosts("all"))) or EXAMPLE_URL

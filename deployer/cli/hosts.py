@@ -17,11 +17,11 @@ def list_(
     pattern: Pattern = "all",
 ) -> None:
     """Print the inventory as `ansible-inventory --list` does."""
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.inventory.listing import listing
     from deployer.report import console
 
-    with Session(common) as session:
+    with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
         else:
@@ -38,11 +38,11 @@ def probe(
     ] = None,
 ) -> None:
     """Shake hands with every site as a certified client, without a certificate, as a stranger."""
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.report import knocks
     from deployer.workflows.probe import exit_status, probe_all
 
-    with Session(common) as session:
+    with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return
@@ -61,11 +61,11 @@ def status(
     pattern: Pattern = "all",
 ) -> None:
     """Show what every site really serves, until when, and what is wrong."""
-    from deployer.cli.session import Session
+    from deployer.cli.host_session import HostSession
     from deployer.report import statuses
     from deployer.workflows.status import exit_status, status_of
 
-    with Session(common) as session:
+    with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return

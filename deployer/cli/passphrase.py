@@ -13,9 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from deployer.errors import DeployerError, UsageError
+from deployer.errors import DeployerError, PassphraseMissing, UsageError
 from deployer.report import console
-from deployer.workflows.trust import PassphraseMissing
 
 VARIABLE = "DEPLOYER_CA_PASSPHRASE"
 SHORTEST = 8

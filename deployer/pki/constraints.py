@@ -1,11 +1,11 @@
 """
 Name constraints: what a root's authorities may certify, whatever becomes of their keys.
 
-They stand on the root, where OpenSSL and browsers check them too, and again on every authority
-below it: verifiers need not look at a trust anchor's extensions (RFC 5280 section 6.1.1 (d)),
-and Java's does not. Nobody below can widen what one above allows (section 6.1.4). Only DNS names
-and addresses are constrained. Every verifier understands those two; identities that are known
-by their subject alone stay free.
+They stand on the root, where OpenSSL and browsers check them too, and again on the authority for
+servers: verifiers need not look at a trust anchor's extensions (RFC 5280 section 6.1.1 (d)), and
+Java's does not. Nobody below can widen what one above allows (section 6.1.4). Only DNS names and
+addresses are constrained. Every verifier understands those two; identities that are known by
+their subject alone stay free.
 """
 
 import ipaddress

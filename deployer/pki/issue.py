@@ -19,7 +19,7 @@ from deployer.pki.keys import PrivateKey, PublicKey, leaf_key_usage, signature_h
 from deployer.pki.lint import lint
 from deployer.pki.material import Problem
 from deployer.pki.names import LONGEST_COMMON_NAME, InvalidName, common_name
-from deployer.pki.profiles import ROOT, AuthorityProfile, LeafProfile
+from deployer.pki.profiles import ROOT, SERVERS, AuthorityProfile, LeafProfile
 
 BACKDATE = timedelta(hours=1)
 """How far clocks in a fleet may be behind ours and still accept what was just signed."""
@@ -98,8 +98,10 @@ def issue_authority(
     """
     Make an issuing authority below a root, in the root's organization if in no other.
 
-    It repeats the root's constraints: some verifiers, Java's among them, take from a trust
-    anchor its name and its key and nothing else (RFC 5280 section 6.1.1 (d)).
+    One for servers repeats the root's constraints: some verifiers, Java's among them, take from
+    a trust anchor its name and its key and nothing else (RFC 5280 section 6.1.1 (d)). One for
+    clients does not, for there Java takes every CN for a host; as it cannot make servers
+    (`Profile`), nobody can be led astray with it.
     """
     subject = authority_subject(profile, organization or signer.authority.organization, generation)
     asked = profile.lifetime if lifetime is None else lifetime
@@ -110,7 +112,7 @@ def issue_authority(
         public_key=public_key,
         serial=serial,
         validity=_validity(signer.authority, now, asked),
-        constraints=signer.authority.constraints,
+        constraints=signer.authority.constraints if profile is SERVERS else None,
     )
     _check(builder, profile, signer.authority, throwaway)
     return Authority(

@@ -25,8 +25,8 @@ def show(records: Sequence[CertificateRecord], now: datetime) -> None:
                 one.name,
                 one.host or "-",
                 f"{one.authority} G{one.generation}",
-                one.state(now).value,
-                f"{one.not_after:%Y-%m-%d}",
+                one.state(now),
+                one.not_after.date().isoformat(),
             )
             for one in records
         ],

@@ -69,10 +69,8 @@ def table(
     """
     body = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (tuple(header), *body)
-    ]
+    write = "  ".join(f"{{:<{width}}}" for width in widths).format
+    lines = [write(*row).rstrip() for row in (tuple(header), *body)]
     if not sys.stdout.isatty():
         data("\n".join(lines))  # a hundred thousand lines in one go, for nobody to look at
         return

@@ -15,7 +15,7 @@ from datetime import datetime
 from deployer import __version__
 from deployer.apache.compile import Leaf, compile_release
 from deployer.apache.rendering import Templates
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, PassphraseMissing
 from deployer.fleet.executor import in_parallel
 from deployer.host.verbs import Switch
 from deployer.pki.profiles import CLIENT, SERVER
@@ -30,7 +30,6 @@ from deployer.workflows.deploy import Deployment, deploy, expectations, narrated
 from deployer.workflows.leaves import issue
 from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import (
-    PassphraseMissing,
     Unlock,
     crls_due,
     looked_into,

@@ -1,7 +1,7 @@
 """The CA: what it may certify, where it came from, and its lists as files."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,8 @@ from deployer.store.crls import CannotPublish
 from deployer.store.custody import KeyElsewhere
 from deployer.store.records import AuthorityRecord
 from deployer.store.state import Store
+from deployer.workflows.reading import read_file
 from deployer.workflows.revocation import Opener
-from deployer.workflows.survey import Target
 from deployer.workflows.writing import write_private, write_texts
 
 AUTO = "auto"
@@ -67,7 +67,9 @@ def statuses(store: Store) -> tuple[AuthorityStatus, ...]:
     )
 
 
-def constraints(text: str | None, targets: Sequence[Target]) -> x509.NameConstraints | None:
+def constraints(
+    text: str | None, *, names: Iterable[str] = (), addresses: Iterable[str] = ()
+) -> x509.NameConstraints | None:
     """
     Read what a new root is to be limited to: a list, or `auto` for what the inventory needs.
 
@@ -78,18 +80,13 @@ def constraints(text: str | None, targets: Sequence[Target]) -> x509.NameConstra
         return None
     if text != AUTO:
         return read_constraints(text)
-    sites = [vhost for target in targets for vhost in target.spec.vhosts]
+    sites = tuple(names)
     if not sites:
         raise CannotConstrain(
             "the inventory names no site to derive name constraints from",
             hint="write apache_vhosts first, or name the domains: --name-constraints example.com",
         )
-    addresses = {vhost.ip for vhost in sites if vhost.ip is not None}
-    addresses |= {target.connection.address for target in targets}
-    return constraints_for(
-        (name.removeprefix("*.") for vhost in sites for name in vhost.names),
-        _parsed(addresses),
-    )
+    return constraints_for(sites, _parsed(addresses))
 
 
 def read_adoption(
@@ -183,11 +180,3 @@ def _parsed(addresses: Iterable[str]) -> Iterable[ipaddress.IPv4Address | ipaddr
             continue  # a name, which is reached by whatever DNS says today
         if not address.is_loopback:
             yield address
-
-
-def read_file(file: Path) -> bytes:
-    """Read a file that the operator named."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DeployerError(f"cannot read {file}: {error.strerror}") from error

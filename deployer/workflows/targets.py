@@ -52,6 +52,19 @@ def targets(hosts: Sequence[Host], defaults: Defaults) -> tuple[Target, ...]:
     return tuple(Target(connection=way, spec=spec) for way, spec in zip(ways, wanted, strict=True))
 
 
+def names_of(found: Sequence[Target]) -> frozenset[str]:
+    """Collect every name that sites answer to."""
+    return frozenset(
+        name for target in found for vhost in target.spec.vhosts for name in vhost.names
+    )
+
+
+def addresses_of(found: Sequence[Target]) -> frozenset[str]:
+    """Collect the addresses at which sites listen and hosts are reached; some may be names."""
+    listening = {vhost.ip for target in found for vhost in target.spec.vhosts if vhost.ip}
+    return frozenset(listening | {target.connection.address for target in found})
+
+
 def _with_a_user(way: Connection) -> Connection:
     if not way.user and way.way != "local":
         raise NoUser(

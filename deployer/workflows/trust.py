@@ -29,10 +29,6 @@ class Unlock(Protocol):
         """Open that of a generation, or of the one that issues now."""
 
 
-class PassphraseMissing(DeployerError):
-    """Something is to be signed, and there is nobody to ask for the passphrase."""
-
-
 class TooShallow(DeployerError):
     """A verification depth at which no client of ours would get in."""
 

@@ -244,7 +244,7 @@ async def _pyhanko(one: Question) -> str:
         await validator.async_validate_usage(  # type: ignore[no-untyped-call]
             {"digital_signature"}, {f"{one.purpose}_auth"}
         )
-    except (errors.PathError, errors.ValidationError) as error:
+    except (errors.PathError, errors.ValidationError, NotImplementedError) as error:
         return str(error)
     return ""
 

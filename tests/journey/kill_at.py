@@ -11,8 +11,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
-from deployer.cli.session import Session
 from deployer.result import Event, Step
 from deployer.workflows.apply import carry_out, preview
 
@@ -31,7 +31,7 @@ def main() -> None:
         elif event.ended is (moment == "end"):
             die()
 
-    with Session(Common(passphrase_file=Path("passphrase"))) as session:
+    with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
         operator = replace(session.operator(confirm_timeout=CONFIRM_TIMEOUT), listen=listen)
         list(
             carry_out(

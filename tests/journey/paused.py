@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
-from deployer.cli.session import Session
 from deployer.result import Event, HostResult, Step
 from deployer.workflows.apply import carry_out, preview
 
@@ -24,7 +24,7 @@ def apply_paused_at(step: Step, *, confirm_timeout: int = 60) -> Iterator[list[H
             go_on.wait(timeout=60)
 
     def run() -> None:
-        with Session(Common(passphrase_file=Path("passphrase"))) as session:
+        with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
             operator = replace(session.operator(confirm_timeout=confirm_timeout), listen=listen)
             seen = preview(session.survey(settles=True), session.targets("all"), operator)
             results.extend(carry_out(seen, operator))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
-from deployer.cli.session import Session
 from deployer.result import Outcome
 from deployer.spec.connection import Connection
 from deployer.transport import Completed, Stream, Transport
@@ -45,7 +45,7 @@ def applied(desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> tuple[Count, Ou
     """Apply in this process, and count."""
     monkeypatch.chdir(desk.directory)
     count = Count()
-    with Session(Common(passphrase_file=Path("passphrase"))) as session:
+    with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
         connect = connector(session.project.known_hosts)
 
         def counting(connection: Connection) -> Transport:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
-from deployer.cli.session import Session
 from deployer.result import Outcome, Step
 from deployer.sandbox.processes import until
 from deployer.store.state import Store
@@ -25,7 +25,7 @@ def any_host(request: pytest.FixtureRequest) -> LabHost:
 def in_days(desk: Workbench, monkeypatch: pytest.MonkeyPatch, days: int) -> VhostStatus:
     """Ask for the status as it will be if nobody does anything until then."""
     monkeypatch.chdir(desk.directory)
-    with Session(Common()) as session:
+    with HostSession(Common()) as session:
         session.now += timedelta(days=days)
         found, failed = status_of(session.survey(), session.targets("all"), session.operator())
     (status,) = found

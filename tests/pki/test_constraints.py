@@ -158,14 +158,18 @@ def leaf(
     return issue_leaf(request, signer, now=NOW, serial=3, throwaway=KEY)
 
 
-@pytest.mark.parametrize("signer", [BOUND.root, BOUND.clients])
-def test_constraints_stand_on_every_authority_and_are_critical(signer: Signer) -> None:
+@pytest.mark.parametrize("signer", [BOUND.root, BOUND.servers])
+def test_constraints_stand_on_what_makes_servers_and_are_critical(signer: Signer) -> None:
     extension = signer.authority.certificate.extensions.get_extension_for_class(
         x509.NameConstraints
     )
 
     assert extension.critical
     assert extension.value == BOUND.root.authority.constraints
+
+
+def test_the_clients_authority_repeats_no_constraints_for_java_takes_a_cn_for_a_host() -> None:
+    assert BOUND.clients.authority.constraints is None
 
 
 @pytest.mark.parametrize("name", ["alice", "John Smith", "alice@x.example", "Zoë", "a.b:c"])

@@ -104,7 +104,7 @@ def test_the_sheet_says_whose_until_when_and_which_root(
     assert "CN=alice" in sheet
     assert f"{found.issued.certificate.serial_number:x}" in sheet
     assert f"{found.issued.certificate.not_valid_after_utc:%Y-%m-%d}" in sheet
-    assert root.fingerprint(SHA256()).hex(":").upper() in sheet
+    assert root.fingerprint(SHA256()).hex().upper() in sheet
     assert not re.search(r"\{\{|\{%|None", sheet)
 
 

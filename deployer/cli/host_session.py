@@ -1,0 +1,96 @@
+"""A run that speaks of hosts: the inventory, who is at work, and the connections."""
+
+import getpass
+from functools import cached_property
+from pathlib import Path
+
+from deployer.apache.rendering import Templates
+from deployer.cli.session import Session
+from deployer.inventory.model import Host, Inventory
+from deployer.probe.handshake import Identity
+from deployer.report import console, results
+from deployer.result import Listener
+from deployer.spec.connection import Defaults
+from deployer.workflows.account import login_name
+from deployer.workflows.apply import Operator
+from deployer.workflows.clients import read_identity
+from deployer.workflows.connecting import connector
+from deployer.workflows.survey import Survey, Target
+from deployer.workflows.targets import chosen, read_inventory, targets
+
+
+class HostSession(Session):
+    """What a command works with that concerns hosts."""
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The inventory of the project."""
+        return read_inventory(self.project, self.common.extra_vars or ())
+
+    @cached_property
+    def templates(self) -> Templates:
+        """What the Apache files are rendered from."""
+        return self.project.templates()
+
+    @cached_property
+    def listen(self) -> Listener:
+        """Where the events of this run go."""
+        return results.listener(as_json=self.common.as_json, verbose=self.common.verbose)
+
+    def hosts(self, pattern: str) -> tuple[Host, ...]:
+        """Select the hosts of a pattern."""
+        return chosen(self.inventory, pattern, self.common.limit)
+
+    def name_hosts(self, pattern: str) -> None:
+        """Print the names of the hosts of a pattern, for `--list-hosts`."""
+        for host in self.hosts(pattern):
+            console.data(host.name)
+
+    def targets(self, pattern: str) -> tuple[Target, ...]:
+        """Select the hosts of a pattern that serve something, with the ways to them."""
+        common = self.common
+        return targets(
+            self.hosts(pattern),
+            Defaults(
+                user=common.user or login_name() or "",
+                password=getpass.getpass("SSH password: ") if common.ask_pass else None,
+                private_key_file=common.private_key,
+                become=common.become,
+                become_password=getpass.getpass("sudo password: ")
+                if common.ask_become_pass
+                else None,
+            ),
+        )
+
+    def survey(self, *, texts: bool = False, settles: bool = False) -> Survey:
+        """Open the connections of this run."""
+        survey = Survey(
+            connector(self.project.known_hosts, timeout=self.common.timeout),
+            self.store,
+            self.templates,
+            now=self.now,
+            root=self.project.root,
+            texts=texts,
+            settles=settles,
+        )
+        return self._open.enter_context(survey)
+
+    def operator(
+        self, *, identity: Path | None = None, confirm_timeout: int | None = None
+    ) -> Operator:
+        """Say who is at work, and with which keys."""
+        return Operator(
+            store=self.store,
+            templates=self.templates,
+            unlock=self.unlock,
+            may_unlock=self.passphrase.at_hand,
+            identity=self.identity(identity),
+            now=self.now,
+            forks=self.project.forks,
+            confirm_timeout=confirm_timeout,
+            listen=self.listen,
+        )
+
+    def identity(self, directory: Path | None) -> Identity | None:
+        """Read the identity that was named, if one was."""
+        return read_identity(directory, self.store, now=self.now) if directory else None
