@@ -1,6 +1,6 @@
 # What a contributor types. Each target does its own set-up; a second run finds it done.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format lock clean
+.PHONY: help demo test test-all bench check format lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -28,6 +28,9 @@ test: $(READY)  ## every test but the slow ones
 test-all: $(READY)  ## every test
 	@scripts/install-debian-packages test
 	$(PYTHON) -m pytest $(WORKERS) $(PYTEST_ARGS)
+
+bench: $(READY)  ## what the CA's books cost, as ratios against the bare library
+	@$(PYTHON) -m benchmarks.pki
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(PYTHON) -m ruff format --check

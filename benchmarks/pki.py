@@ -24,7 +24,7 @@ from deployer.pki.authority import Signer
 from deployer.pki.issue import BACKDATE, LeafRequest
 from deployer.pki.keys import KeyType, key_digest, leaf_key_usage, private_key_pem, signature_hash
 from deployer.pki.names import subject_alternative_names
-from deployer.pki.profiles import CLIENTS, SERVER
+from deployer.pki.profiles import AUTHORITIES, SERVER
 from deployer.store import rows, schema
 from deployer.store.keys import Cost
 from deployer.store.randomness import generate_key, random_serial_number
@@ -85,14 +85,13 @@ def issued_by_store(store: Store, signer: Signer, count: int) -> None:
 
 
 def crl_bare(signer: Signer, serials: list[int], lists: int) -> None:
-    """Sign lists with as many entries as the store's."""
+    """Sign lists with as many entries as the store's, which are built once for all of them."""
+    entry = x509.RevokedCertificateBuilder().revocation_date(NOW)
+    entries = [entry.serial_number(serial).build() for serial in serials]
     for number in range(lists):
-        entry = x509.RevokedCertificateBuilder().revocation_date(NOW)
         builder = (
-            x509.CertificateRevocationListBuilder(
-                # `add_revoked_certificate` copies the list each time, and nobody should use it.
-                revoked_certificates=[entry.serial_number(serial).build() for serial in serials]
-            )
+            # `add_revoked_certificate` copies the list each time, and nobody should use it.
+            x509.CertificateRevocationListBuilder(revoked_certificates=entries)
             .issuer_name(signer.authority.certificate.subject)
             .last_update(NOW)
             .next_update(NOW + timedelta(days=7))
@@ -192,28 +191,34 @@ def issuing(kind: KeyType, count: int, rounds: int, limit: float) -> bool:
         )
 
 
-def listing(count: int, rounds: int) -> tuple[bool, bool]:
-    """Compare the making of revocation lists, and time a list of everything."""
+def revoking(name: str, count: int, rounds: int, limit: float) -> bool:
+    """Compare the making of revocation lists: read, signed, kept, and in the journal."""
     with a_store(KeyType.P384) as store:
-        signer = store.unlock("clients", PASSPHRASE)
-        serials = fill(store, signer, count // 5, revoked=True)
-        rungs = CLIENTS.crls.rungs
-        crls = compare(
-            f"{rungs} CRLs of {len(serials)} entries",
+        signer = store.unlock(name, PASSPHRASE)
+        serials = fill(store, signer, count, revoked=True)
+        rungs = AUTHORITIES[name].crls.rungs
+        return compare(
+            f"{rungs} CRL{'s' if rungs > 1 else ''} of {len(serials)} entries",
             lambda: store.crls.publish(signer, now=NOW + timedelta(hours=2)),
             lambda: crl_bare(signer, serials, rungs),
             rounds=rounds,
-            limit=2,
+            limit=limit,
         )
+
+
+def listing(count: int, rounds: int) -> bool:
+    """Time a list of everything."""
+    with a_store(KeyType.P384) as store:
+        signer = store.unlock("clients", PASSPHRASE)
+        fill(store, signer, count // 5, revoked=True)
         fill(store, signer, count - count // 5, revoked=False)
-        books = compare(
+        return compare(
             f"a list of {count} certificates",
             store.certificates.list,
             None,
             rounds=rounds,
             limit=1,
         )
-    return crls, books
 
 
 def main() -> int:
@@ -227,7 +232,9 @@ def main() -> int:
         issuing(KeyType.P384, 2000 // part, options.rounds, limit=2),
         # A faster key makes the second opinion weigh more: it costs as much for every key.
         issuing(KeyType.P256, 2000 // part, options.rounds, limit=3),
-        *listing(100_000 // part, options.rounds),
+        revoking("root", 20_000 // part, options.rounds, limit=3),
+        revoking("clients", 20_000 // part, options.rounds, limit=2.5),
+        listing(100_000 // part, options.rounds),
     )
     return 0 if all(within) else 1
 

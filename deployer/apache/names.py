@@ -7,6 +7,7 @@ alone: authorities of two organizations may well share that, and some have none.
 """
 
 from cryptography import x509
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from deployer.errors import DeployerError
@@ -59,6 +60,14 @@ def _attribute(attribute: x509.NameAttribute[str | bytes], name: x509.Name) -> s
             f"the name {name.rfc4514_string()} has the attribute {attribute.oid.dotted_string}, "
             "which Apache versions write differently",
             hint="trust an authority with a plainer name",
+        )
+    # T.61 has no meaning that all agree on: we read UTF-8, as it mostly is, and OpenSSL Latin-1.
+    encoding = attribute._type  # noqa: SLF001 - there is no public way to it
+    if encoding is _ASN1Type.T61String and not attribute.value.isascii():
+        raise Unspeakable(
+            f"the name {name.rfc4514_string()} has letters beyond ASCII in {short} as a T61String, "
+            "which programs read differently",
+            hint="have the authority reissued with its name as a UTF8String",
         )
     return f"{short}={_escaped(attribute.value)}"
 

@@ -54,4 +54,6 @@ def run(arguments: list[str]) -> int:
         context = getattr(error, "ctx", None)
         hint = f"{context.command_path} --help" if context else "deployer --help"
         message = getattr(error, "format_message", error.__str__)()
+        if not message:  # a group without a command, whose help was printed
+            return UsageError.exit_code
         raise UsageError(message.rstrip("."), hint=hint) from error

@@ -14,7 +14,7 @@ from deployer.cli.options import (
     Common,
     shares,
 )
-from deployer.errors import DeployerError
+from deployer.errors import UsageError
 
 JSON = TELLING[1:]
 
@@ -52,6 +52,10 @@ def init(
             "--import-password-file", help="a file with the password of that key on its first line"
         ),
     ] = None,
+    existing_list: Annotated[
+        Path | None,
+        typer.Option("--import-crl", help="its last revocation list, which goes on to count"),
+    ] = None,
 ) -> None:
     """Found the CA: a root, an authority for servers and one for clients."""
     from deployer.cli.host_session import HostSession
@@ -59,31 +63,42 @@ def init(
     from deployer.pki.keys import KeyType
     from deployer.report import authorities, console
     from deployer.store.state import Store
-    from deployer.workflows.authorities import AUTO, constraints, read_adoption, statuses
-    from deployer.workflows.choices import choice
+    from deployer.workflows.authorities import (
+        AUTO,
+        constraints,
+        read_adoption,
+        read_list,
+        refuse_second_ca,
+        statuses,
+        take_over,
+    )
+    from deployer.workflows.choices import authority_key_type
     from deployer.workflows.targets import addresses_of, names_of
 
-    kind = choice(KeyType, key_type, "--key-type")
+    kind = authority_key_type(key_type, "--key-type")
+    if existing is None and (existing_key or existing_password or existing_list):
+        raise UsageError(
+            "--import-key, --import-password-file and --import-crl belong to --import",
+            hint="--import names the file with the certificate of the CA",
+        )
+    if existing is not None and name_constraints is not None:
+        raise UsageError(
+            "name constraints are part of a root, and an imported one is as it is",
+            hint="leave --name-constraints out",
+        )
     with HostSession(common) as session:
+        refuse_second_ca(session.project.state, now=session.now)
         adoption = None
         if existing is not None:
             password = Passphrase(existing_password, variable=None) if existing_password else None
             adoption = read_adoption(
                 existing, existing_key, password.get() if password else None, now=session.now
             )
+        revoked = None if existing_list is None else read_list(existing_list)
         found = session.targets("all") if name_constraints == AUTO else ()
         limits = constraints(name_constraints, names=names_of(found), addresses=addresses_of(found))
-        if adoption is not None and limits is not None:
-            raise DeployerError(
-                "name constraints are part of a root, and an imported one is as it is",
-                hint="leave --name-constraints out",
-            )
+        passphrase = session.passphrase.choose()
         with Store.create(session.project.state, now=session.now) as store:
-            if store.authorities.list():
-                raise DeployerError(
-                    f"there is a CA in {session.project.state} already", hint="deployer ca show"
-                )
-            passphrase = session.passphrase.choose()
             if adoption is None:
                 store.init_ca(
                     organization="Deployer" if name is None else name,
@@ -102,10 +117,16 @@ def init(
                     now=session.now,
                     key_type=kind,
                 )
+                take_over(store, adoption, revoked, now=session.now)
             made = statuses(store)
     authorities.tell(made, as_json=common.as_json)
     if kind is KeyType.ED25519:
         console.note("Ed25519 is for machines: no browser accepts what these authorities issue")
+    if adoption is not None and revoked is None:
+        console.note(
+            "what it issued before is not on record, and what it revoked before counts as good: "
+            "--import-crl takes its list over, deployer cert revoke --file one certificate"
+        )
     console.note(f"keep {session.project.state} safe: it is the CA, encrypted with your passphrase")
 
 
@@ -130,6 +151,7 @@ def export(
     ] = None,
 ) -> None:
     """Print the certificates that others must trust, or move the root's key to a safe place."""
+    from deployer.cli.custody import STILL_READ
     from deployer.cli.session import Session
     from deployer.pki.pem import write_certificates
     from deployer.report import console
@@ -139,7 +161,7 @@ def export(
         if root_key is None:
             console.data(write_certificates(anchors(session.store)).decode("ascii"))
             return
-        moved = move_root_key(
+        moved, wiped = move_root_key(
             session.store, root_key, passphrase=session.passphrase.get(), now=session.now
         )
     console.data(str(root_key))
@@ -147,10 +169,12 @@ def export(
         f"the key of {moved} is in {root_key} and no longer in {session.project.state}; "
         "it opens with the passphrase that the CA has today"
     )
-    console.note("backups made before today still hold it")
+    if not wiped:
+        console.note(STILL_READ, style="yellow")
+    console.note("backups made until now still hold it; later ones do not, so keep two copies")
 
 
-@shares("state", ROOT_KEY, *PASSPHRASE)
+@shares("state", *ROOT_KEY, *PASSPHRASE)
 def crl(
     common: Common,
     name: Annotated[
@@ -164,6 +188,7 @@ def crl(
     """Write the revocation lists: what is valid today, and the lists of the coming weeks."""
     from deployer.cli.session import Session
     from deployer.pki.pem import write_crls
+    from deployer.pki.renewal import crls_end
     from deployer.report import console
     from deployer.workflows.authorities import of_name, renew_lists, write_lists
 
@@ -172,6 +197,11 @@ def crl(
             for left_out in renew_lists(session.store, name, session.unlock, now=session.now):
                 console.note(left_out, style="yellow")
         found = of_name(session.store, name)
+        for one in found:
+            if one.lists:
+                console.note(f"{one.title}: lists until {crls_end(one.lists):%Y-%m-%d}")
+            else:
+                console.note(f"{one.title} has no lists")
         if directory is not None:
             for path in write_lists(found, directory):
                 console.data(str(path))

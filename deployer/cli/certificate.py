@@ -1,11 +1,13 @@
 """`deployer cert`: every certificate that was ever issued."""
 
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from deployer.cli.asking import confirm
 from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common, shares
+from deployer.errors import UsageError
 
 Serial = Annotated[str, typer.Argument(help="the serial number, or a beginning that is unique")]
 
@@ -31,9 +33,12 @@ def list_(
     from deployer.report import certificates
     from deployer.store.records import CertificateState, Kind
     from deployer.workflows import choices
+    from deployer.workflows.authorities import named
 
     kinds: dict[str, Kind] = {one: one for one in get_args(Kind)}
     with Session(common) as session:
+        if authority is not None:
+            named(session.store, authority)
         within = choices.lifetime(expires_within, "--expires-within") if expires_within else None
         found = session.store.certificates.list(
             host=host,
@@ -72,30 +77,44 @@ def show(
         shown(record, issued.certificate if issued else None, session.now)
 
 
-@shares("state", ROOT_KEY, *TELLING[1:], *PASSPHRASE)
+@shares("state", *ROOT_KEY, *TELLING[1:], *PASSPHRASE)
 def revoke(
     common: Common,
     serials: Annotated[
-        list[str], typer.Argument(help="serial numbers, or beginnings that are unique")
-    ],
+        list[str] | None, typer.Argument(help="serial numbers, or beginnings that are unique")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="a certificate of ours that is not on record, after a restore perhaps"),
+    ] = None,
     reason: Annotated[
-        str, typer.Option(help="key-compromise, superseded, cessation-of-operation …")
+        str, typer.Option(help="key-compromise, superseded, cessation …")
     ] = "unspecified",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ) -> None:
     """Revoke certificates and publish the lists that say so."""
     from deployer.cli.session import Session
     from deployer.cli.taking_back import take_back
-    from deployer.report import certificates
+    from deployer.report import certificates, console
     from deployer.workflows import choices
-    from deployer.workflows.revocation import Reason, revocable
+    from deployer.workflows.revocation import Reason, found_in, revocable
 
     why = choices.choice(Reason, reason, "--reason")
+    if not serials and file is None:
+        raise UsageError("nothing says what to revoke", hint="deployer cert list")
     with Session(common) as session:
-        find = session.store.certificates.find
-        records = [revocable(find(one), now=session.now) for one in serials]
+        meant = [session.store.certificates.find(one) for one in serials or ()]
+        if file is not None:
+            meant.append(found_in(file, session.store, now=session.now))
+        records = [revocable(one, now=session.now) for one in meant]
         if not common.as_json:
             certificates.show(records, session.now)
         if not yes:
             confirm(f"revoke {len(records)}?", "nothing was revoked")
         take_back(session, records, why)
+    for one in records:
+        if one.kind == "authority":
+            console.note(
+                f"whatever {one.name} issued is refused once hosts know: deployer ca prepare "
+                f"{one.name} makes its successor"
+            )

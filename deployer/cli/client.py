@@ -46,7 +46,10 @@ def issue(
     from deployer.cli.host_session import HostSession
     from deployer.errors import UsageError
     from deployer.pki.keys import KeyType
+    from deployer.report import console
     from deployer.workflows import choices
+    from deployer.workflows.handover import file_name
+    from deployer.workflows.holders import already_held
     from deployer.workflows.identities import read_request, wished
 
     if csr is not None and (p12 or key_type is not None):
@@ -66,7 +69,9 @@ def issue(
         request=request,
     )
     with HostSession(common) as session:
-        hand_over(session, wish, directory or Path(wish.name), with_pkcs12=p12)
+        if held := already_held(wish.name, session.store, now=session.now, meant=name is not None):
+            console.note(held)
+        hand_over(session, wish, directory or Path(file_name(wish.name)), with_pkcs12=p12)
 
 
 @shares(*SHARED, *PASSPHRASE)
@@ -94,6 +99,7 @@ def renew(
     from deployer.cli.taking_back import take_back
     from deployer.pki.keys import KeyType
     from deployer.workflows import choices
+    from deployer.workflows.handover import file_name
     from deployer.workflows.identities import wished_again
     from deployer.workflows.revocation import Reason, others_of
 
@@ -102,7 +108,7 @@ def renew(
     with HostSession(common) as session:
         wish = wished_again(name, session.store, lifetime=length, key_type=kind)
         # Beside the old files, which are in use until the new ones are in place.
-        target = directory or Path(f"{wish.name}-{session.now:%Y-%m-%d}")
+        target = directory or Path(f"{file_name(wish.name)}-{session.now:%Y-%m-%d}")
         fresh = hand_over(session, wish, target, with_pkcs12=p12).issued.certificate
         if revoke_old:
             old = others_of(wish.name, session.store, than=fresh.serial_number, now=session.now)

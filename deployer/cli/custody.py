@@ -1,11 +1,16 @@
 """`deployer ca passphrase`, `backup`, `restore` and `verify-journal`: keeping the state safe."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deployer.cli.options import PASSPHRASE, TELLING, Common, shares
+from deployer.errors import UsageError
+
+STILL_READ = "another program reads the state: the old keys leave its journal when that ends"
+_HEAD = re.compile("[0-9a-f]{64}")
 
 
 @shares("state", *PASSPHRASE)
@@ -30,7 +35,9 @@ def passphrase(
     with Session(common) as session:
         old = session.passphrase.get()
         new = Passphrase(new_file, new_command, variable=None).choose()
-        session.store.change_passphrase(old, new, now=session.now)
+        wiped = session.store.change_passphrase(old, new, now=session.now)
+    if not wiped:
+        console.note(STILL_READ, style="yellow")
     console.note("the passphrase was changed; backups and exported keys keep the old one")
 
 
@@ -66,8 +73,9 @@ def restore(
     console.data(str(session.project.state))
     console.note(f"restored; the journal is whole, {verdict.events} events")
     console.note(
-        "what was revoked after the backup was made is not known here: revoke it again, "
-        "then deployer apply"
+        "what was issued or revoked after the backup is not known here: deployer cert revoke "
+        "--file CERTIFICATE revokes it again; then deployer ca crl --renew (a root whose key is "
+        "elsewhere needs --root-key) and deployer apply"
     )
 
 
@@ -82,6 +90,8 @@ def verify_journal(
     from deployer.cli.session import Session
     from deployer.report import console
 
+    if head and not _HEAD.fullmatch(head):
+        raise UsageError("a head is 64 hexadecimal digits", hint="deployer ca verify-journal")
     with Session(common) as session:
         verdict = session.store.journal.verify(head=head)
     if common.as_json:

@@ -37,7 +37,11 @@ def render(
             session.name_hosts(pattern)
             return
         rendered = render_all(
-            session.hosts(pattern), session.store, session.templates, root=session.project.root
+            session.hosts(pattern),
+            session.store,
+            session.templates,
+            root=session.project.root,
+            now=session.now,
         )
         if directory is None:
             trees.show(rendered)

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common, shares
+from deployer.errors import UsageError
 
-Name = Annotated[str, typer.Argument(help="an authority: servers or clients")]
+Name = Annotated[str, typer.Argument(help="an authority: servers, clients or root")]
 
 
-@shares("state", ROOT_KEY, *TELLING[1:], *PASSPHRASE)
+@shares("state", *ROOT_KEY, *TELLING[1:], *PASSPHRASE)
 def prepare(
     common: Common,
     name: Name,
@@ -23,12 +24,11 @@ def prepare(
     Hosts learn to trust it with the next `deployer apply`.
     """
     from deployer.cli.session import Session
-    from deployer.pki.keys import KeyType
     from deployer.report import authorities
     from deployer.workflows.authorities import statuses
-    from deployer.workflows.choices import choice
+    from deployer.workflows.choices import authority_key_type
 
-    kind = choice(KeyType, key_type, "--key-type")
+    kind = authority_key_type(key_type, "--key-type")
     with Session(common) as session:
         # The passphrase of an exported root need not be that of the state.
         root = session.unlock("root")
@@ -54,13 +54,18 @@ def activate(common: Common, name: Name) -> None:
 def retire(
     common: Common,
     name: Name,
-    generation: Annotated[int, typer.Argument(help="its number: 1 for G1", min=1)],
+    generation: Annotated[str, typer.Argument(help="which one: G1")],
 ) -> None:
     """Stop trusting a generation that nobody's certificate hangs on any more."""
     from deployer.cli.session import Session
     from deployer.report import authorities
     from deployer.workflows.authorities import statuses
 
+    digits = generation.removeprefix("G")
+    if not digits.isascii() or not digits.isdecimal():
+        raise UsageError(f"{generation!r} is not a generation", hint="write G1")
+    number = int(digits)
+
     with Session(common) as session:
-        session.store.retire(name, now=session.now, generation=generation)
+        session.store.retire(name, now=session.now, generation=number)
         authorities.tell(statuses(session.store), as_json=common.as_json)

@@ -5,9 +5,9 @@ from pathlib import Path
 from deployer.cli.host_session import HostSession
 from deployer.errors import DeployerError
 from deployer.pki.profiles import CLIENT
-from deployer.report import identities
+from deployer.report import console, identities
 from deployer.workflows.handover import HandOver
-from deployer.workflows.identities import EXAMPLE_URL, Registrar, Wish
+from deployer.workflows.identities import EXAMPLE_URL, Registrar, Wish, revocation
 from deployer.workflows.sheet import url_of
 from deployer.workflows.targets import specs
 
@@ -24,10 +24,16 @@ def hand_over(
         url=url,
     )
     handed_over = registrar.hand_over(wish, directory, with_pkcs12=with_pkcs12)
-    if session.common.as_json:
-        identities.show_json(handed_over)
-    else:
-        identities.show(handed_over, url)
+    try:
+        if session.common.as_json:
+            identities.show_json(handed_over)
+        else:
+            identities.show(handed_over, url)
+    except OSError:
+        # Its files are there all the same; only their list reached nobody.
+        back = revocation(handed_over.issued)
+        console.note(f"{directory} is written; {back} would take the certificate back")
+        raise
     return handed_over
 
 

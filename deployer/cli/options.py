@@ -96,6 +96,10 @@ class Common:
         Path | None,
         typer.Option(help="the root's key, from `ca export --root-key`", rich_help_panel=CA),
     ] = None
+    root_key_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="a file with its passphrase, if it has another", rich_help_panel=CA),
+    ] = None
 
 
 INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts")
@@ -111,7 +115,7 @@ CONNECTING = (
 )
 TELLING = ("verbose", "as_json")
 PASSPHRASE = ("passphrase_file", "passphrase_command")
-ROOT_KEY = "root_key"
+ROOT_KEY = ("root_key", "root_key_passphrase_file")
 
 
 def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -16,6 +16,7 @@ from deployer.cli.passphrase import Passphrase
 from deployer.pki.authority import Signer
 from deployer.pki.profiles import ROOT
 from deployer.report import console
+from deployer.store.custody import KeyElsewhere
 from deployer.store.state import Store
 from deployer.workflows.project import Project, find, here
 from deployer.workflows.reading import read_file
@@ -58,14 +59,17 @@ class Session:
         return self._signers[which]
 
     def _unlocked(self, authority: str, generation: int | None) -> Signer:
-        file = self.common.root_key
-        if authority == ROOT.name and file is not None:
-            content = read_file(file)
-            secret = self.passphrase.get()
-            return self.store.authorities.unlock_exported(
-                authority, content, secret, generation=generation
-            )
-        return self.store.unlock(authority, self.passphrase.get(), generation=generation)
+        try:
+            return self.store.unlock(authority, self.passphrase.get(), generation=generation)
+        except KeyElsewhere:
+            if authority != ROOT.name or self.common.root_key is None:
+                raise
+        # It was sealed with the passphrase of the day that it was exported.
+        other = self.common.root_key_passphrase_file
+        secret = self.passphrase if other is None else Passphrase(other, variable=None)
+        return self.store.authorities.unlock_exported(
+            authority, read_file(self.common.root_key), secret.get(), generation=generation
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -46,7 +46,7 @@ class Adoption:
     """Who issued it, upwards, the root last; empty for a root."""
     key: PrivateKey = field(repr=False)
     direct: bool
-    """It may have no authority below it, so it issues servers and clients itself."""
+    """It may not have the authorities below it that we need, so it issues leaves itself."""
     warnings: tuple[str, ...]
     """What will not work, in words."""
 
@@ -79,7 +79,9 @@ def examine(
     if found:
         hint = "an authority that hosts refuse cannot be adopted; make one: deployer ca init"
         raise CannotAdopt(f"{title(certificate)} cannot be adopted: {'; '.join(found)}", hint=hint)
-    direct = limits.depth == 0
+    # One for a single purpose can have nothing below it that the other would need.
+    limited = limits.purposes is not None and not limits.purposes >= _PURPOSES.keys()
+    direct = limits.depth == 0 or limited
     warnings = _warnings(authority, limits.depth, limits.purposes, now=now)
     return Adoption(
         certificate=certificate, chain=chain, key=key, direct=direct, warnings=tuple(warnings)

@@ -6,9 +6,11 @@ that the one loaded first wins, so thisUpdate strictly rises; a revocation repla
 a ladder, for a rung that was signed before it would let the revoked back in.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -20,13 +22,20 @@ from deployer.pki.profiles import CrlSchedule, crl_schedule
 CRL = x509.CertificateRevocationList
 
 
+_Begun = dict[tuple[datetime, x509.ReasonFlags], x509.RevokedCertificateBuilder]
+"""Entries without a number. Many have a day and a reason in common, which cost most to check."""
+
+
 class ClockWentBack(DeployerError):
     """The clock reads less than when the last list was signed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revocation:
-    """One certificate that is no longer good."""
+class Revocation(NamedTuple):
+    """
+    One certificate that is no longer good.
+
+    A tuple, for thousands are made for each ladder.
+    """
 
     serial: int
     revoked_at: datetime
@@ -43,7 +52,8 @@ def issue_crl(
     next_update: datetime,
 ) -> CRL:
     """Sign one complete list: no deltas and no distribution points, which mislead Apache."""
-    entries = [_entry(revocation, this_update) for revocation in revoked]
+    begun: _Begun = {}
+    entries = [_entry(one, this_update, begun) for one in revoked]
     return _sign(signer, entries, number=number, this_update=this_update, next_update=next_update)
 
 
@@ -94,9 +104,15 @@ def ladder(
             hint="set this computer's clock",
         )
     # Most rungs list the same: with thousands revoked, building entries takes longest.
-    dated = [(one, _entry(one, one.revoked_at)) for one in revoked]
+    dated = list(zip(revoked, _entries(revoked), strict=True))
     return tuple(
-        _rung(signer, dated, schedule, first_number + rung, first + rung * _step(schedule))
+        _rung(
+            signer,
+            dated,
+            schedule,
+            number=first_number + rung,
+            this_update=first + rung * _step(schedule),
+        )
         for rung in range(schedule.rungs)
     )
 
@@ -109,26 +125,40 @@ def _rung(
     signer: Signer,
     dated: Sequence[tuple[Revocation, x509.RevokedCertificate]],
     schedule: CrlSchedule,
+    *,
     number: int,
     this_update: datetime,
 ) -> CRL:
     # An entry stays until one list after its certificate's end: RFC 5280 section 3.3.
+    gone = this_update - schedule.length
+    begun: _Begun = {}
     listed = [
-        entry if one.revoked_at <= this_update else _entry(one, this_update)
+        entry if one.revoked_at <= this_update else _entry(one, this_update, begun)
         for one, entry in dated
-        if one.expires + schedule.length > this_update
+        if one.expires > gone
     ]
     next_update = this_update + schedule.length
     return _sign(signer, listed, number=number, this_update=this_update, next_update=next_update)
 
 
-def _entry(revocation: Revocation, this_update: datetime) -> x509.RevokedCertificate:
-    builder = (
-        x509.RevokedCertificateBuilder()
-        .serial_number(revocation.serial)
-        # A backdated list must not seem to know the future.
-        .revocation_date(min(revocation.revoked_at, this_update))
-    )
-    if revocation.reason is not x509.ReasonFlags.unspecified:  # RFC 5280 section 5.3.1
-        builder = builder.add_extension(x509.CRLReason(revocation.reason), critical=False)
-    return builder.build()
+def _entries(revoked: Iterable[Revocation]) -> Iterator[x509.RevokedCertificate]:
+    for (at, reason), alike in groupby(revoked, itemgetter(1, 3)):
+        builder = _begin(at, reason)
+        for one in alike:
+            yield builder.serial_number(one.serial).build()
+
+
+def _entry(revocation: Revocation, latest: datetime, begun: _Begun) -> x509.RevokedCertificate:
+    # A backdated list must not seem to know the future.
+    key = min(revocation.revoked_at, latest), revocation.reason
+    builder = begun.get(key)
+    if builder is None:
+        builder = begun[key] = _begin(*key)
+    return builder.serial_number(revocation.serial).build()
+
+
+def _begin(date: datetime, reason: x509.ReasonFlags) -> x509.RevokedCertificateBuilder:
+    builder = x509.RevokedCertificateBuilder().revocation_date(date)
+    if reason is x509.ReasonFlags.unspecified:  # RFC 5280 section 5.3.1
+        return builder
+    return builder.add_extension(x509.CRLReason(reason), critical=False)

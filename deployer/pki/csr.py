@@ -17,6 +17,7 @@ from deployer.errors import DeployerError
 from deployer.pki import pem
 from deployer.pki.general_names import shown
 from deployer.pki.keys import PublicKey, key_type, weakness
+from deployer.pki.material import visible
 
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})  # RFC 7468 section 7
 _UNREADABLE = (
@@ -104,7 +105,7 @@ def _ignored(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
                 said.append("a key usage")
             case _:
                 said.append(f"the extension {_title(extension.oid)}")
-    return tuple(said)
+    return tuple(map(visible, said))
 
 
 def _title(oid: x509.ObjectIdentifier) -> str:

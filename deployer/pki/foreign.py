@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12KeyAndCertificates
 
 from deployer.pki import pem
@@ -20,6 +20,7 @@ from deployer.pki.adoption import CannotAdopt
 from deployer.pki.keys import PrivateKey, is_same_key
 
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+_ENCRYPTED = "give its password with --import-password-file"
 _SEQUENCE = b"\x30"  # how every PKCS#12 file begins
 
 
@@ -43,7 +44,9 @@ def read_ca(text: bytes, key_text: bytes | None, password: str | None) -> Foreig
     certificates: list[x509.Certificate] = []
     keys: list[object] = []
     for one in texts:
-        if one.startswith(_SEQUENCE):
+        if (alone := _in_der(one)) is not None:
+            certificates.append(alone)
+        elif one.startswith(_SEQUENCE):
             opened = _open_pkcs12(one, password)
             owned = [] if opened.cert is None else [opened.cert]
             certificates += [found.certificate for found in (*owned, *opened.additional_certs)]
@@ -53,7 +56,8 @@ def read_ca(text: bytes, key_text: bytes | None, password: str | None) -> Foreig
             keys += [_open_key(found[0], password) for found in _KEY.finditer(one)]
     if len(keys) != 1:
         many = "no private key" if not keys else f"{len(keys)} private keys"
-        raise CannotAdopt(f"there is {many} in it", hint="give the authority's key, and only that")
+        hint = "give the authority's key, and only that, with --import-key"
+        raise CannotAdopt(f"{many} where one is expected", hint=hint)
     (key,) = keys
     if not isinstance(key, PrivateKey):
         raise CannotAdopt("the private key is of a kind that TLS does not use")
@@ -71,6 +75,19 @@ def _sorted(certificates: Sequence[x509.Certificate], key: PrivateKey) -> Foreig
     newest = max(own, key=lambda one: one.not_valid_after_utc)
     above = tuple(one for one in certificates if one != newest)
     return ForeignAuthority(certificate=newest, above=above, key=key)
+
+
+def _in_der(content: bytes) -> x509.Certificate | None:
+    """Read a single certificate in DER, which begins as a PKCS#12 file does."""
+    if not content.startswith(_SEQUENCE):
+        return None
+    try:
+        (certificate,) = _certificates(
+            x509.load_der_x509_certificate(content).public_bytes(Encoding.PEM)
+        )
+    except ValueError:
+        return None
+    return certificate
 
 
 def _certificates(text: bytes) -> tuple[x509.Certificate, ...]:
@@ -108,7 +125,7 @@ def _open_key(text: bytes, password: str | None) -> object:
     except TypeError as error:
         if secret is not None:  # a password for a key that has none
             return _open_key(text, None)
-        raise WrongPassword("the private key is encrypted", hint="give its password") from error
+        raise WrongPassword("the private key is encrypted", hint=_ENCRYPTED) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _unreadable("the private key", password) from error
 
@@ -127,5 +144,5 @@ def _open_pkcs12(text: bytes, password: str | None) -> PKCS12KeyAndCertificates:
 
 def _unreadable(what: str, password: str | None) -> WrongPassword:
     if password is None:
-        return WrongPassword(f"{what} cannot be read", hint="is it encrypted? give its password")
+        return WrongPassword(f"{what} cannot be read", hint=f"is it encrypted? {_ENCRYPTED}")
     return WrongPassword(f"{what} cannot be read", hint="is the password right?")

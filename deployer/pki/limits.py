@@ -87,7 +87,8 @@ def limits_of(authority: Authority) -> Limits:
                 case x509.BasicConstraints(path_length=int(length)):
                     lengths.append(length - below)
                 case x509.ExtendedKeyUsage() as usage:
-                    purposes = frozenset(usage) & (purposes or frozenset(usage))
+                    allowed = frozenset(usage)
+                    purposes = allowed if purposes is None else purposes & allowed
                 case x509.NameConstraints() as value:
                     constraints.append(value)
                 case _:

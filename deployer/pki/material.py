@@ -54,7 +54,7 @@ def check_server(
         *([] if private_key is None else _key_problems(leaf, private_key)),
         *_leaf_problems(leaf, names),
         *_chain_problems(leaf, issuers),
-        *(one for certificate in (leaf, *issuers) for one in _signature_problems(certificate)),
+        *(one for certificate in (leaf, *issuers) for one in signature_problems(certificate)),
         *(one for certificate in (leaf, *issuers) for one in date_problems(certificate, now)),
     ]
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
@@ -91,13 +91,21 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 def title(certificate: x509.Certificate) -> str:
     """Call a certificate by its subject, as people would."""
-    return certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}"
+    subject = visible(certificate.subject.rfc4514_string())
+    return subject or f"serial {certificate.serial_number:x}"
 
 
 def issuer_title(certificate: x509.Certificate) -> str:
     """Call the issuer of a certificate as people would: by its CN, or else by all it has."""
     names = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.issuer.rfc4514_string()
+    return visible(str(names[0].value) if names else certificate.issuer.rfc4514_string())
+
+
+def visible(text: str) -> str:
+    """Escape what a terminal would obey: what others wrote must not look like our own words."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
 def date_problems(certificate: x509.Certificate, now: datetime) -> list[tuple[str, str]]:
@@ -143,7 +151,8 @@ def _leaf_problems(leaf: x509.Certificate, names: Sequence[str]) -> list[tuple[s
     return found
 
 
-def _signature_problems(certificate: x509.Certificate) -> list[tuple[str, str]]:
+def signature_problems(certificate: x509.Certificate) -> list[tuple[str, str]]:
+    """List what is wrong with the way a certificate is signed: a message and a hint each."""
     # Nobody looks at a root's signature on itself. Any other of these OpenSSL refuses to load.
     if certificate.issuer == certificate.subject:
         return []

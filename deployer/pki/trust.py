@@ -11,12 +11,27 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deployer.pki import pem
-from deployer.pki.keys import weakness
-from deployer.pki.material import Problem, date_problems, is_authority, is_issued_by, title
+from deployer.pki.keys import is_same_key, weakness
+from deployer.pki.material import (
+    Problem,
+    date_problems,
+    is_authority,
+    is_issued_by,
+    signature_problems,
+    title,
+    visible,
+)
+from deployer.pki.scope import (
+    distinct,
+    is_delta,
+    is_partial,
+    is_signed_by,
+    not_understood,
+    scope,
+)
 
 Revocation = Literal["chain", "leaf"]
 """`SSLCARevocationCheck`: lists of every authority in the path, or of the leaf's issuer."""
@@ -41,19 +56,27 @@ def check_crls(
     *,
     trust: Sequence[x509.Certificate],
     revocation: Revocation,
+    issuers: Sequence[x509.Certificate] | None = None,
     now: datetime,
 ) -> tuple[Problem, ...]:
-    """Check a file for `SSLCARevocationFile` against the bundle that it goes with."""
+    """
+    Check a file for `SSLCARevocationFile` against the bundle that it goes with.
+
+    `issuers` are those whose clients are let in, where the bundle alone does not tell.
+    """
     try:
-        lists = pem.read_crls(crls)
+        lists = distinct(pem.read_crls(crls))
     except pem.MalformedPem as error:
         return (Problem(subject=subject, message=f"CRL file: {error}", hint=error.hint),)
     found: list[tuple[str, str]] = []
     for crl in lists:
         found += _list_problems(crl, trust)
-    for authority in _authorities_with_lists(trust, revocation):
+    lowest = issuing(trust) if issuers is None else tuple(issuers)
+    for authority in dict.fromkeys(trust) if revocation == "chain" else lowest:
         own = [crl for crl in lists if is_signed_by(crl, authority)]
         found += _freshness_problems(authority, own, now)
+        above = revocation == "chain" and _is_above(authority, trust)
+        found += _coverage_problems(authority, own, clients=authority in lowest, above=above)
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
 
@@ -68,8 +91,23 @@ def depth(trust: Sequence[x509.Certificate]) -> int:
 
 def issuing(trust: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """Find the authorities of a bundle that issued none of the others: those of the clients."""
-    above = {one for one in trust for below in trust if below != one and is_issued_by(below, one)}
+    above = {
+        one
+        for one in trust
+        for below in trust
+        if not _is_former_self(below, one) and is_issued_by(below, one)
+    }
     return tuple(one for one in dict.fromkeys(trust) if one not in above)
+
+
+def _is_former_self(one: x509.Certificate, other: x509.Certificate) -> bool:
+    """Say whether two certificates are of one authority: its name and its key."""
+    return one.subject == other.subject and is_same_key(one.public_key(), other.public_key())
+
+
+def _is_above(authority: x509.Certificate, trust: Sequence[x509.Certificate]) -> bool:
+    """Say whether its list is asked about an authority; a root's is asked about itself."""
+    return any(is_issued_by(one, authority) for one in trust)
 
 
 def _lengths(
@@ -100,9 +138,11 @@ def _anchor_problems(
         found.append((f"{title(certificate)} may not issue client certificates", hint))
     if flaw := weakness(certificate.public_key()):
         found.append((f"{title(certificate)}: {flaw}", ""))
-    if not _reaches_a_root(certificate, bundle, ()):
+    signature = signature_problems(certificate)
+    found += signature
+    if not signature and not _reaches_a_root(certificate, bundle, ()):
         message = f"{title(certificate)} leads to no root in the bundle"
-        issuer = certificate.issuer.rfc4514_string()
+        issuer = visible(certificate.issuer.rfc4514_string())
         found.append((message, f"add {issuer}: Apache trusts nothing below a missing root"))
     return found
 
@@ -123,16 +163,10 @@ def _reaches_a_root(
     )
 
 
-def _authorities_with_lists(
-    trust: Sequence[x509.Certificate], revocation: Revocation
-) -> tuple[x509.Certificate, ...]:
-    return tuple(dict.fromkeys(trust)) if revocation == "chain" else issuing(trust)
-
-
 def _list_problems(
     crl: x509.CertificateRevocationList, trust: Sequence[x509.Certificate]
 ) -> list[tuple[str, str]]:
-    issuer = crl.issuer.rfc4514_string()
+    issuer = visible(crl.issuer.rfc4514_string())
     namesakes = [one for one in trust if one.subject == crl.issuer]
     if not namesakes:
         message = f"the CRL of {issuer} belongs to no authority in the bundle"
@@ -144,12 +178,35 @@ def _list_problems(
     if not any(_may(one, "crl_sign") for one in signers):
         hint = "reissue the authority with cRLSign: OpenSSL refuses all its clients"
         found.append((f"{issuer} may not sign CRLs", hint))
-    if _has(crl, x509.DeltaCRLIndicator):
+    if is_delta(crl):
         # OpenSSL 3.0 takes it for a complete list and lets those of the base in again.
         found.append((f"the CRL of {issuer} is a delta", "give the complete CRL in its place"))
-    if _is_partial(crl):
-        hint = "give the complete CRL in its place"
+    if is_partial(crl):
+        hint = "fetch the complete list in its place"
         found.append((f"the CRL of {issuer} covers a part of its certificates", hint))
+    for oid in not_understood(crl):
+        message = f"the CRL of {issuer} has the critical extension {oid}, unknown to OpenSSL"
+        found.append((message, "all its clients would be refused; ask for a list without it"))
+    return found
+
+
+def _coverage_problems(
+    authority: x509.Certificate,
+    crls: Sequence[x509.CertificateRevocationList],
+    *,
+    clients: bool,
+    above: bool,
+) -> list[tuple[str, str]]:
+    """Find lists that are not asked about those whom they should be asked about."""
+    points = [scope(crl) for crl in crls]
+    found = []
+    if clients and points and all(one and one.only_contains_ca_certs for one in points):
+        message = f"the CRL of {title(authority)} is of authorities alone, and not of clients"
+        found.append((message, "fetch the complete list, or that of clients as well"))
+    if above and points and all(one and one.only_contains_user_certs for one in points):
+        message = f"the CRL of {title(authority)} is of clients alone, and not of authorities"
+        hint = "fetch the complete list, or set revocation: leaf"
+        found.append((message, hint))
     return found
 
 
@@ -181,17 +238,6 @@ def _is_current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
     return crl.last_update_utc <= now and (end is None or now < end)
 
 
-def is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
-    """Say whether an authority's key really signed a list."""
-    if crl.issuer != authority.subject:
-        return False
-    try:
-        # Keys that sign nothing are not in the stub's union; they raise TypeError.
-        return crl.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
-    except (TypeError, ValueError, UnsupportedAlgorithm):
-        return False
-
-
 def _may(certificate: x509.Certificate, right: str) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -207,22 +253,3 @@ def _is_for_clients(authority: x509.Certificate) -> bool:
     except x509.ExtensionNotFound:
         return True
     return ExtendedKeyUsageOID.CLIENT_AUTH in usage
-
-
-def _is_partial(crl: x509.CertificateRevocationList) -> bool:
-    """Say whether it leaves clients out, or speaks for others as well (RFC 5280 section 5.2.5)."""
-    try:
-        point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
-    except x509.ExtensionNotFound:
-        return False
-    return bool(
-        point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs
-    )
-
-
-def _has(crl: x509.CertificateRevocationList, extension: type[x509.ExtensionType]) -> bool:
-    try:
-        crl.extensions.get_extension_for_class(extension)
-    except x509.ExtensionNotFound:
-        return False
-    return True

@@ -23,7 +23,7 @@ def show(found: Sequence[AuthorityStatus]) -> None:
             (
                 one.title,
                 one.authority.certificate.subject.rfc4514_string(),
-                one.record.state.value,
+                state(one),
                 "here" if one.record.has_key else "elsewhere",
                 f"{one.authority.certificate.not_valid_after_utc:%Y-%m-%d}",
                 f"{crls_end(one.lists):%Y-%m-%d}" if one.lists else "-",
@@ -35,8 +35,9 @@ def show(found: Sequence[AuthorityStatus]) -> None:
         # Those below repeat it.
         if one.authority.name in {ROOT.name, DIRECT} and (found_limits := limits(one)):
             console.data(f"{one.title} certifies nothing but {', '.join(found_limits)}")
-        if not one.authority.chain:
-            console.data(f"{one.title} SHA-256 {fingerprint(one.authority.certificate)}")
+        if one.authority.name in {ROOT.name, DIRECT}:
+            # What others compare is the top of the chain, which an imported one may have above it.
+            console.data(f"{one.title} SHA-256 {fingerprint(one.authority.bundle[-1])}")
 
 
 def show_json(found: Sequence[AuthorityStatus]) -> None:
@@ -47,7 +48,7 @@ def show_json(found: Sequence[AuthorityStatus]) -> None:
             "authority",
             name=one.authority.name,
             generation=one.authority.generation,
-            state=one.record.state.value,
+            state=state(one),
             origin=one.record.origin,
             key="here" if one.record.has_key else "elsewhere",
             subject=certificate.subject.rfc4514_string(),
@@ -56,6 +57,11 @@ def show_json(found: Sequence[AuthorityStatus]) -> None:
             name_constraints=list(limits(one)),
             fingerprint=fingerprint(certificate),
         )
+
+
+def state(one: AuthorityStatus) -> str:
+    """Say where a generation is in its life; a revoked one is at its end wherever it is."""
+    return one.record.state.value if one.record.revoked_at is None else "revoked"
 
 
 def limits(one: AuthorityStatus) -> tuple[str, ...]:

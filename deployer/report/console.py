@@ -35,6 +35,15 @@ def data(text: str) -> None:
     sys.stdout.flush()
 
 
+def printable(text: str) -> str:
+    """Show what a terminal would obey: names in certificates of others may say anything."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        one if one == "\n" or one.isprintable() else f"\\x{ord(one):02x}" for one in text
+    )
+
+
 def styled(line: Text) -> None:
     """Write one line of a table, coloured where the terminal likes it."""
     _stdout().print(line)
@@ -42,7 +51,7 @@ def styled(line: Text) -> None:
 
 def note(text: str, *, style: str = "") -> None:
     """Say something to the person at the terminal."""
-    _stderr().print(Text(text, style=style))
+    _stderr().print(Text(printable(text), style=style))
 
 
 def error(problem: DeployerError) -> None:
@@ -53,9 +62,9 @@ def error(problem: DeployerError) -> None:
 def failure(message: str, hint: str = "") -> None:
     """Print a message of one or many lines, and its hint."""
     console = _stderr()
-    console.print(f"[bold red]deployer:[/] {escape(message)}")
+    console.print(f"[bold red]deployer:[/] {escape(printable(message))}")
     if hint:
-        console.print(f"[bold]hint:[/] {escape(hint)}")
+        console.print(f"[bold]hint:[/] {escape(printable(hint))}")
 
 
 def table(
@@ -70,7 +79,7 @@ def table(
     body = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
     write = "  ".join(f"{{:<{width}}}" for width in widths).format
-    lines = [write(*row).rstrip() for row in (tuple(header), *body)]
+    lines = [printable(write(*row).rstrip()) for row in (tuple(header), *body)]
     if not sys.stdout.isatty():
         data("\n".join(lines))  # a hundred thousand lines in one go, for nobody to look at
         return

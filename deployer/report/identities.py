@@ -10,8 +10,7 @@ from deployer.workflows.handover import HandOver, Part
 def show(identity: HandOver, url: str) -> None:
     """List the files on stdout; say on stderr what they are for."""
     certificate = identity.issued.certificate
-    for part in identity.parts:
-        console.data(str(identity.path(part)))
+    # The list comes last: whatever becomes of it, the password has been shown.
     console.note(
         f"{identity.name}: serial {certificate.serial_number:x}, "
         f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
@@ -21,12 +20,16 @@ def show(identity: HandOver, url: str) -> None:
         console.note(f"try: curl {shlex.join(_curl(identity))} {shlex.quote(url)}")
     console.note(f"{identity.path(Part.SHEET)} says which file is for what")
     _password(identity)
+    for part in identity.parts:
+        console.data(str(identity.path(part)))
 
 
 def show_json(identity: HandOver) -> None:
     """Print the same as a JSON line; the password goes to stderr all the same."""
     certificate = identity.issued.certificate
     paths = {part: str(identity.path(part)) for part in identity.parts}
+    _remarks(identity)
+    _password(identity)
     console.json_line(
         "identity",
         name=identity.name,
@@ -41,8 +44,6 @@ def show_json(identity: HandOver) -> None:
         sheet=paths[Part.SHEET],
         roots=[fingerprint(root) for root in identity.roots],
     )
-    _remarks(identity)
-    _password(identity)
 
 
 def _remarks(identity: HandOver) -> None:

@@ -5,12 +5,14 @@ Files on the controller are named relative to the project's directory, those on 
 root.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from deployer.errors import nearest
 from deployer.spec.model import Spec
 from deployer.spec.text import absolute_path, checked
 
@@ -18,9 +20,34 @@ ISSUED = "issued"
 CLIENTS = "clients"
 ON_CONTROLLER = "{files: {certificate: …, private_key: …}}"
 ON_HOST = "{on_host: {certificate: …, private_key: …}}"
+SOURCES = f"{ISSUED}, {ON_CONTROLLER} or {ON_HOST}"
+
+AUTHORITIES = f"{CLIENTS}, or {{file: …, crl: …}} for another CA"
 
 ControllerPath = Annotated[str, AfterValidator(checked)]
 HostPath = Annotated[str, AfterValidator(absolute_path)]
+
+
+def _says_something(*keys: str, instead: str) -> Callable[[object], object]:
+    """
+    Refuse a mapping in which nothing is said.
+
+    A path that came out empty must not mean ours, which has a word of its own.
+    """
+
+    def check(value: object) -> object:
+        if isinstance(value, Mapping) and set(value) <= set(keys):
+            empty = [key for key in keys if key in value and value[key] is None]
+            if len(empty) == len(value):
+                raise ValueError(f"{' and '.join(empty) or 'it'} is empty: must be {instead}")
+        return value
+
+    return check
+
+
+def _other_word(value: str, word: str, instead: str) -> ValueError:
+    meant = nearest(value, [word])
+    return ValueError(f"must be {instead}{f', {meant}' if meant else ''}")
 
 
 class CertificateFiles(Spec):
@@ -57,7 +84,7 @@ class CertificateSource(Spec):
     def _issued_is_neither(cls, value: object) -> object:
         if isinstance(value, str):
             if value != ISSUED:
-                raise ValueError(f"must be {ISSUED}, {ON_CONTROLLER} or {ON_HOST}")
+                raise _other_word(value, ISSUED, SOURCES)
             return {}
         return value
 
@@ -91,7 +118,7 @@ class ClientAuthority(Spec):
     def _ours_has_a_name(cls, value: object) -> object:
         if isinstance(value, str):
             if value != CLIENTS:
-                raise ValueError(f"must be {CLIENTS}, or {{file: …, crl: …}} for another CA")
+                raise _other_word(value, CLIENTS, AUTHORITIES)
             return {}
         return value
 
@@ -106,3 +133,11 @@ class ClientAuthority(Spec):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"anyOf": [{"const": CLIENTS}, handler(schema)]}
+
+
+GivenSource = Annotated[
+    CertificateSource, BeforeValidator(_says_something("files", "on_host", instead=SOURCES))
+]
+GivenAuthority = Annotated[
+    ClientAuthority, BeforeValidator(_says_something("file", "crl", instead=AUTHORITIES))
+]

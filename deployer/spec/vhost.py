@@ -23,7 +23,7 @@ from deployer.pki.keys import KeyType
 from deployer.pki.names import InvalidName, dns_name
 from deployer.pki.profiles import SERVER
 from deployer.spec.model import Spec
-from deployer.spec.supplied import CertificateSource, ClientAuthority
+from deployer.spec.supplied import CertificateSource, ClientAuthority, GivenAuthority, GivenSource
 from deployer.spec.text import absolute_path, checked
 
 HTTPS_PORT = 443
@@ -81,6 +81,12 @@ def _verify(value: object) -> object:
         said = "true" if value else "false"
         raise ValueError(f"YAML reads this as {said}: write {meant}")  # noqa: TRY004
     return value
+
+
+def _at_least_one(authorities: tuple[ClientAuthority, ...]) -> tuple[ClientAuthority, ...]:
+    if not authorities:
+        raise ValueError("is empty: name one at least, or leave it out for clients of ours")
+    return authorities
 
 
 def _lifetime(value: object) -> object:
@@ -155,7 +161,11 @@ class ClientAuth(Spec):
     verify: Annotated[Literal["require", "optional", "none"], BeforeValidator(_verify)] = "require"
     depth: Depth | None = None
     """None: as long as the chains of the authorities are."""
-    authorities: Annotated[tuple[ClientAuthority, ...], Field(min_length=1)] = (ClientAuthority(),)
+    authorities: Annotated[
+        tuple[GivenAuthority, ...],
+        AfterValidator(_at_least_one),
+        Field(json_schema_extra={"minItems": 1}),
+    ] = (ClientAuthority(),)
     revocation: Literal["chain", "leaf", "none"] = "chain"
 
 
@@ -167,7 +177,7 @@ class VhostSpec(Spec):
     listen: Listen = HTTPS_PORT
     document_root: Annotated[str, AfterValidator(absolute_path)] | None = None
     proxy: tuple[ProxyRoute, ...] = ()
-    certificate: CertificateSource = CertificateSource()
+    certificate: GivenSource = CertificateSource()
     key_type: KeyType = KeyType.P256
     lifetime: Lifetime = SERVER.lifetime
     client_auth: ClientAuth = ClientAuth()

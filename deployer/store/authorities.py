@@ -56,6 +56,7 @@ class Authorities:
                     origin="imported" if row.origin == "imported" else "made",
                     has_key=row.sealed_key is not None,
                     created_at=datetime.fromisoformat(row.created_at),
+                    revoked_at=register.revoked_at(connection, row),
                 )
                 for row in register.everyone(connection)
             )
@@ -72,15 +73,19 @@ class Authorities:
         _, authority = self._find(name, generation)
         return custody.open_key(authority, custody.read_exported(text, authority), passphrase)
 
-    def export_key(self, name: str) -> bytes:
+    def export_key(self, name: str, generation: int | None = None) -> bytes:
         """Write the sealed key of an authority as text that can be kept anywhere."""
-        row, authority = self._find(name, None)
+        row, authority = self._find(name, generation)
         return custody.write_exported(authority, custody.sealed_key(row))
 
-    def forget_key(self, name: str, *, now: datetime) -> None:
-        """Take the key of an authority out of the state, down to the last copy in its files."""
-        row, _ = self._find(name, None)
-        custody.forget(self._database, row.id, now=now)
+    def forget_key(self, name: str, generation: int | None = None, *, now: datetime) -> bool:
+        """
+        Take the key of an authority out of the state, down to the last copy in its files.
+
+        Says whether all of that is done: a copy stays in the log until its last reader ends.
+        """
+        row, _ = self._find(name, generation)
+        return custody.forget(self._database, row.id, now=now)
 
     def get(self, connection: Connection, row_id: int) -> Authority:
         """Read an authority with its chain; they never change, so each is read once."""
@@ -103,6 +108,10 @@ class Authorities:
         with self._database.reading() as connection:
             return self.get(connection, row_id)
 
+    def of_name(self, connection: Connection, name: str, generation: int) -> Authority:
+        """Read one generation of an authority, whatever its state."""
+        return self.get(connection, _of_generation(connection, name, generation).id)
+
     def _find(self, name: str, generation: int | None) -> tuple[AuthorityRow, Authority]:
         with self._database.reading() as connection:
             if generation is None:
@@ -119,6 +128,12 @@ def _choose(
     names = {row.name for row in everyone}
     meant = DIRECT if name in AUTHORITIES and name not in names and DIRECT in names else name
     found = [row for row in everyone if row.name == meant and row.state in states]
+    if not found and meant in names:
+        standing = ", ".join(f"{row.owner} is {row.state}" for row in everyone if row.name == meant)
+        raise NoState(
+            f"no generation of {meant} is {' or '.join(sorted(states))}: {standing}",
+            hint=f"deployer ca prepare {meant}",
+        )
     if not found:
         known = name in AUTHORITIES
         raise NoState(

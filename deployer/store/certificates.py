@@ -15,7 +15,7 @@ from deployer.pki.authority import Signer
 from deployer.pki.crl import CRL
 from deployer.pki.issue import issue_leaf
 from deployer.pki.keys import KeyType
-from deployer.store import crls, ledger, listing, register
+from deployer.store import crls, elsewhere, ledger, listing, register
 from deployer.store.authorities import Authorities
 from deployer.store.database import Database
 from deployer.store.listing import Filter
@@ -38,6 +38,10 @@ class UnknownCertificate(DeployerError):
 
 class AmbiguousSerial(DeployerError):
     """Several certificates have serial numbers that begin so."""
+
+
+class CannotRevoke(DeployerError):
+    """A revocation that nobody would heed."""
 
 
 class Certificates:
@@ -199,8 +203,43 @@ class Certificates:
                         hint="deployer cert list",
                     )
                 rows += found
+            own = signer.authority.certificate
+            if not signer.authority.chain and any(
+                row.serial == f"{own.serial_number:x}" for row in rows
+            ):
+                raise CannotRevoke(
+                    "a root cannot revoke itself: whoever trusts it believes its lists, and nobody "
+                    "asks one about the root itself",
+                    hint="take it out of every trust store; found a new CA",
+                )
             ledger.revoke(connection, rows, reason, at=now)
             return crls.publish(connection, signer, now=now)
+
+    def record_found(
+        self, certificate: x509.Certificate, authority_name: str, generation: int, *, now: datetime
+    ) -> CertificateRecord:
+        """
+        Record a certificate that one of our authorities signed and that the books do not have.
+
+        A lost state, or another program that had the authority before, issued it. One that is on
+        record stays as it is.
+        """
+        with self._database.writer() as writer, writer.transaction() as connection:
+            authority = self._authorities.of_name(connection, authority_name, generation)
+            elsewhere.record_found(connection, certificate, authority, now=now)
+            serial = f"{certificate.serial_number:x}"
+            return listing.read(connection, "c.serial = ?", [serial])[0]
+
+    def import_revocations(self, found: CRL, signer: Signer, *, now: datetime) -> int:
+        """
+        Take over what a list says that another program signed with the authority's key.
+
+        Says how many revocations are new, and publishes one ladder that has them all.
+        """
+        with self._database.writer() as writer, writer.transaction() as connection:
+            count = elsewhere.import_revocations(connection, found, signer.authority, now=now)
+            crls.publish(connection, signer, now=now, after=elsewhere.published(found))
+            return count
 
     def _issued(self, row: CertificateRow) -> IssuedCertificate:
         return IssuedCertificate(

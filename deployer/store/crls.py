@@ -5,7 +5,11 @@ A list is written before it leaves, in the transaction that gave it its number. 
 of an authority is the only one that counts.
 """
 
+import time
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,6 +27,15 @@ from deployer.store.database import Database
 from deployer.store.rows import CrlRow
 
 _SECOND = timedelta(seconds=1)
+_PATIENCE = timedelta(seconds=5)
+_KEPT = 2  # ladders of each authority that stay whole
+
+
+class Published(NamedTuple):
+    """What makes one list newer than another."""
+
+    number: int
+    this_update: datetime
 
 
 class CannotPublish(DeployerError):
@@ -38,17 +51,27 @@ def may_publish(authority: Authority) -> bool:
     return usage.crl_sign
 
 
-def publish(connection: Connection, signer: Signer, *, now: datetime) -> tuple[CRL, ...]:
-    """Sign and write a new ladder, in the transaction of what made it necessary."""
+def publish(
+    connection: Connection, signer: Signer, *, now: datetime, after: Published | None = None
+) -> tuple[CRL, ...]:
+    """
+    Sign and write a new ladder, in the transaction of what made it necessary.
+
+    `after` is one that another program published: the new one is later than that as well.
+    """
     authority_id = register.id_of(connection, signer.authority.certificate)
     _check_right(connection, signer.authority, authority_id)
     number = _next_number(connection, authority_id, now)
+    previous = _previous_this_update(connection, authority_id, now)
+    if after is not None:
+        number = max(number, after.number + 1)
+        previous = max(after.this_update, previous or after.this_update)
     rungs = crl.ladder(
         signer,
         _revocations(connection, authority_id),
         first_number=number,
-        now=now,
-        previous_this_update=_previous_this_update(connection, authority_id, now),
+        now=_awaited(now, previous),
+        previous_this_update=previous,
     )
     first_id = rows.next_id(connection, schema.crls)
     written = [
@@ -65,8 +88,52 @@ def publish(connection: Connection, signer: Signer, *, now: datetime) -> tuple[C
     ]
     rows.write(connection, schema.crls, written)
     facts = rows.ladder_facts(written, register.owner(signer.authority))
-    chain.append(connection, [(Kind.CRLS_PUBLISHED, facts)], at=now)
+    dropped = _drop_superseded(connection, authority_id, register.owner(signer.authority))
+    chain.append(connection, [(Kind.CRLS_PUBLISHED, facts), *dropped], at=now)
     return rungs
+
+
+def _awaited(now: datetime, previous: datetime | None) -> datetime:
+    """
+    Let the second begin for which the next list is.
+
+    Two lists in one second are usual, and an hour of backdating makes room for them. But after a
+    restore, or beside a rung that has just begun, that hour may hold lists already, and the next
+    free second is the next one. A clock that is wrong by more than seconds is not waited for.
+    """
+    if previous is None:
+        return now
+    wait = previous + _SECOND - now
+    if not timedelta(0) < wait <= _PATIENCE:
+        return now
+    time.sleep(wait.total_seconds())
+    return now + wait
+
+
+def _drop_superseded(
+    connection: Connection, authority_id: int, owner: str
+) -> list[tuple[Kind, dict[str, str]]]:
+    """
+    Empty the ladders before the newest two: nobody asks for them, and they are megabytes each.
+
+    Their numbers and times stay, and so does what the journal says of them.
+    """
+    whole = (
+        "authority_id = ?1 AND crl IS NOT NULL AND ladder NOT IN"
+        " (SELECT DISTINCT ladder FROM crls WHERE authority_id = ?1 ORDER BY ladder DESC LIMIT ?2)"
+    )
+    # As they will be: what goes is not read.
+    columns = "id, authority_id, number, ladder, this_update, next_update, NULL"
+    statement = f"SELECT {columns} FROM crls WHERE {whole} ORDER BY id"  # noqa: S608
+    found = connection.exec_driver_sql(statement, (authority_id, _KEPT))
+    old = [CrlRow._make(row) for row in found]
+    if old:
+        statement = "UPDATE crls SET crl = NULL WHERE id = ?"
+        connection.exec_driver_sql(statement, [(row.id,) for row in old])
+    return [
+        (Kind.CRLS_DROPPED, rows.ladder_facts(list(rungs), owner))
+        for _, rungs in groupby(old, lambda row: row.ladder)
+    ]
 
 
 class Crls:
@@ -102,13 +169,24 @@ class Crls:
                 and _is_due(connection, row.id, now)
             )
 
+    def forgotten(self, authority: Authority) -> bool:
+        """Say whether a state from before may not know the newest list of an authority."""
+        with self._database.reading() as connection:
+            authority_id = register.id_of(connection, authority.certificate)
+            return _is_older_than_its_floor(connection, authority_id)
+
 
 def _is_due(connection: Connection, authority_id: int, now: datetime) -> bool:
     lists = _ladder(connection, authority_id)
-    if not lists or are_crls_due(lists, now):
-        return True
+    return (
+        not lists or are_crls_due(lists, now) or _is_older_than_its_floor(connection, authority_id)
+    )
+
+
+def _is_older_than_its_floor(connection: Connection, authority_id: int) -> bool:
     floor = _floor(connection, authority_id)
-    return floor is not None and lists[0].last_update_utc < floor
+    lists = _ladder(connection, authority_id)
+    return floor is not None and bool(lists) and lists[0].last_update_utc < floor
 
 
 def _check_right(connection: Connection, authority: Authority, authority_id: int) -> None:
@@ -182,19 +260,21 @@ def _floor(connection: Connection, authority_id: int) -> datetime | None:
     return max((datetime.fromisoformat(one) for one in times if one is not None), default=None)
 
 
-def _revocations(connection: Connection, authority_id: int) -> tuple[crl.Revocation, ...]:
+def _revocations(connection: Connection, authority_id: int) -> list[crl.Revocation]:
     statement = (
         "SELECT serial, revoked_at, not_after, reason FROM certificates"
         " WHERE authority_id = ? AND revoked_at IS NOT NULL ORDER BY id"
     )
-    return tuple(
-        crl.Revocation(
-            serial=int(serial, 16),
-            revoked_at=datetime.fromisoformat(revoked_at),
-            expires=datetime.fromisoformat(expires),
-            reason=x509.ReasonFlags(reason),
-        )
-        for serial, revoked_at, expires, reason in connection.exec_driver_sql(
-            statement, (authority_id,)
-        )
-    )
+    # Of thousands many have one day and one reason in common.
+    moment, why = cache(datetime.fromisoformat), cache(x509.ReasonFlags)
+    make = crl.Revocation._make
+    # Past SQLAlchemy, whose rows cost more than SQLite's reading of them.
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, (authority_id,))
+        return [
+            make((int(serial, 16), moment(revoked_at), moment(expires), why(reason)))
+            for serial, revoked_at, expires, reason in cursor.fetchall()
+        ]
+    finally:
+        cursor.close()

@@ -11,11 +11,11 @@ import textwrap
 from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from deployer.errors import DeployerError
 from deployer.pki.authority import Authority, Signer
-from deployer.pki.keys import is_same_key
+from deployer.pki.keys import PrivateKey, is_same_key
 from deployer.store import chain, register, rows, schema
 from deployer.store.chain import Kind
 from deployer.store.database import Database
@@ -93,7 +93,7 @@ def read_exported(text: bytes, authority: Authority) -> bytes:
         raise NotTheKey("the exported key is cut off", hint="copy the whole file") from error
 
 
-def forget(database: Database, row_id: int, *, now: datetime) -> None:
+def forget(database: Database, row_id: int, *, now: datetime) -> bool:
     """Take a key out of the state; what is forgotten already is only wiped again."""
     with database.writer() as writer:
         with writer.transaction() as connection:
@@ -103,10 +103,10 @@ def forget(database: Database, row_id: int, *, now: datetime) -> None:
                     update(table).where(table.c.id == row_id).values(sealed_key=None)
                 )
                 register.note(connection, row_id, Kind.KEY_EXPORTED, at=now)
-        writer.wipe()
+        return writer.wipe()
 
 
-def change_passphrase(database: Database, old: str, new: str, *, now: datetime, cost: Cost) -> None:
+def change_passphrase(database: Database, old: str, new: str, *, now: datetime, cost: Cost) -> bool:
     """
     Seal every key anew, all or none.
 
@@ -129,7 +129,37 @@ def change_passphrase(database: Database, old: str, new: str, *, now: datetime, 
                 facts = rows.authority_facts(row._replace(sealed_key=sealed))
                 changed.append((Kind.PASSPHRASE_CHANGED, facts))
             chain.append(connection, changed, at=now)
-        writer.wipe()
+        return writer.wipe()
+
+
+def check_passphrase(connection: Connection, passphrase: str) -> None:
+    """
+    Refuse a passphrase that does not open the keys that are here, before another is sealed with it.
+
+    A key under a mistyped passphrase would be lost, and nobody would know for years.
+    """
+    for row in reversed(register.everyone(connection)):
+        if row.sealed_key is not None:
+            unseal(row.sealed_key, passphrase, owner=row.owner)
+            return
+
+
+def open_exported(text: bytes, passphrase: str) -> PrivateKey:
+    """Open an exported key whose state is lost: it says itself whose it is."""
+    found = _EXPORTED.search(text.decode("utf-8", errors="replace").replace("\r\n", "\n"))
+    headers = dict(line.split(": ", 1) for line in found["headers"].splitlines()) if found else {}
+    if found is None or "Authority" not in headers:
+        raise NotTheKey("it holds no exported key that is whole", hint="copy the whole file")
+    try:
+        sealed = base64.b64decode("".join(found["body"].split()), validate=True)
+    except binascii.Error as error:
+        raise NotTheKey("the exported key is cut off", hint="copy the whole file") from error
+    return unseal(sealed, passphrase, owner=headers["Authority"])
+
+
+def is_exported(text: bytes) -> bool:
+    """Say whether a file looks like what `write_exported` wrote."""
+    return f"-----BEGIN {_LABEL}-----".encode() in text
 
 
 def _fingerprint(authority: Authority) -> str:

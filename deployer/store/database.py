@@ -7,7 +7,7 @@ is refused when others can read it, when it is damaged, and when a newer program
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from deployer.errors import Locked
-from deployer.store import engine, schema
+from deployer.store import engine, rows, schema
 from deployer.store.faults import (
     DamagedState,
     NewerState,
+    StateError,
     accessible,
     check_private,
     damaged,
@@ -43,26 +44,28 @@ class Writer:
         with explained(self.path), self.engine.begin() as connection:
             yield connection
 
-    def wipe(self) -> None:
+    def wipe(self) -> bool:
         """
         Leave nothing on the disk of what was overwritten, as far as a program can.
 
         The write-ahead log still has the pages as they were, and so has the copy that a migration
-        left behind.
+        left behind. Says whether it is done. What was asked for is on the disk by now, so a reader
+        in the way is no failure: SQLite removes the log when the last of them ends.
         """
-        with explained(self.path):
+        row = None
+        with suppress(Locked, StateError), explained(self.path):
             connection = self.engine.raw_connection()
             try:
                 row = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
-        if row is None or row[0]:
-            raise Locked(
-                f"{self.path}-wal is being read by another command, and still holds the old key",
-                hint="wait for it to end, and type the command again",
-            )
+        done = row is not None and not row[0]
         for copy in self.path.parent.glob(f"{self.path.name}.v*"):
-            copy.unlink(missing_ok=True)
+            try:
+                copy.unlink(missing_ok=True)
+            except OSError:
+                done = False
+        return done
 
 
 class Database:
@@ -79,6 +82,11 @@ class Database:
         path = directory / "state.db"
         with making(directory, lock_timeout=lock_timeout):
             with accessible(directory):
+                if not path.exists() and (rest := leftovers(path)):
+                    raise StateError(
+                        f"{rest[0]} is left of a state whose state.db is gone",
+                        hint=f"move {directory} aside, then: deployer ca restore BACKUP",
+                    )
                 # Private before SQLite writes a byte; its journals take after it.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 check_private(path)
@@ -122,6 +130,16 @@ class Database:
         with held(self.path.with_name("state.lock"), timeout=timeout):
             yield Writer(engine=self._engine.execution_options(writes=True), path=self.path)
 
+    def is_vacant(self) -> bool:
+        """Say whether it is a state of ours in which nothing was ever founded."""
+        with self.reading() as connection:
+            if engine.is_blank(connection):
+                return True
+            if engine.pragma(connection, "application_id") != schema.APPLICATION_ID:
+                return False
+            tables = (schema.authorities, schema.certificates)
+            return not any(rows.next_id(connection, table) > 1 for table in tables)
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -158,6 +176,12 @@ class Database:
             if verdict != "ok":
                 raise damaged(path, str(verdict))
             return version
+
+
+def leftovers(path: Path) -> list[Path]:
+    """List the files that SQLite keeps beside a database while it is in use."""
+    beside = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
+    return [one for one in beside if one.exists()]
 
 
 @contextmanager

@@ -4,13 +4,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 
 def connect(path: Path, lock_timeout: float) -> Engine:
     """Make the engine of a database file."""
     engine = create_engine(
-        f"sqlite+pysqlite:///{path}",
+        URL.create("sqlite+pysqlite", database=str(path)),  # a ? in a path is part of the path
         # Bound values include certificates and sealed keys: never in an error message.
         hide_parameters=True,
         connect_args={"timeout": lock_timeout},

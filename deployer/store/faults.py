@@ -46,15 +46,19 @@ def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite says into what an operator can act on."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise damaged(path, "a text in it is not UTF-8") from error
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # without the extension bits
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise Locked(
                 f"{path} is locked by another program",
-                hint="wait for it to end, or give --lock-timeout more seconds",
+                hint="wait for it to end",
             ) from error
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        # Python's own complaint about a cell that is no text comes without a code of SQLite's.
+        undecodable = str(cause).startswith("Could not decode to UTF-8")
+        if undecodable or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise damaged(path, str(cause)) from error
         if code in {
             sqlite3.SQLITE_FULL,

@@ -15,7 +15,7 @@ from deployer.pki.authority import Authority, AuthorityState, Signer
 from deployer.pki.issue import issue_authority, issue_root
 from deployer.pki.keys import KeyType, PrivateKey
 from deployer.pki.profiles import AUTHORITIES, DIRECT, ROOT
-from deployer.store import crls, ledger, register, schema
+from deployer.store import crls, custody, ledger, register, schema
 from deployer.store.chain import Kind
 from deployer.store.database import Database
 from deployer.store.faults import NoState
@@ -48,6 +48,11 @@ def prepare(
         for row in mine:
             if row.state == AuthorityState.PREPARED:
                 raise WrongState(f"{row.owner} is prepared already", hint="activate or retire it")
+        if name != ROOT.name:
+            register.check_issues(
+                connection, register.id_of(connection, root.authority.certificate)
+            )
+        custody.check_passphrase(connection, passphrase)
         key = generate_key(key_type)
         number = max(row.generation for row in mine) + 1
         authority = _make(mine[-1], number, key, root, now=now)
@@ -76,11 +81,17 @@ def activate(database: Database, name: str, *, now: datetime) -> int:
         prepared = [row for row in mine if row.state == AuthorityState.PREPARED]
         if not prepared:
             raise WrongState(f"no generation of {name} is prepared", hint="prepare one first")
-        for row in mine:
-            if row.state == AuthorityState.ACTIVE:
-                retiring = AuthorityState.RETIRING
-                register.change(connection, row.id, Kind.AUTHORITY_RETIRING, at=now, state=retiring)
         (row,) = prepared
+        since = register.revoked_at(connection, row)
+        if since is not None:
+            raise WrongState(
+                f"{row.owner} cannot issue: it was revoked on {since:%Y-%m-%d}",
+                hint=f"retire it, and prepare another generation of {name}",
+            )
+        for before in mine:
+            if before.state == AuthorityState.ACTIVE:
+                retiring, kind = AuthorityState.RETIRING, Kind.AUTHORITY_RETIRING
+                register.change(connection, before.id, kind, at=now, state=retiring)
         active = AuthorityState.ACTIVE
         register.change(connection, row.id, Kind.AUTHORITY_ACTIVATED, at=now, state=active)
         return row.id
@@ -93,12 +104,16 @@ def retire(database: Database, name: str, *, now: datetime, generation: int) -> 
         row = mine.get(generation)
         if row is None:
             raise NoState(f"there is no authority {name} G{generation}", hint="deployer ca show")
-        if row.state not in {AuthorityState.PREPARED, AuthorityState.RETIRING}:
+        # Nobody is let in on the word of a revoked one: it may go at once, and its leaves with it.
+        is_revoked = register.revoked_at(connection, row) is not None
+        given_up = {AuthorityState.PREPARED, AuthorityState.RETIRING}
+        if row.state not in (given_up | {AuthorityState.ACTIVE} if is_revoked else given_up):
             raise WrongState(
                 f"{row.owner} is {row.state}, and only a prepared or retiring one can be retired",
                 hint=f"prepare and activate another generation of {name} first",
             )
-        _check_unused(connection, row, now)
+        if not is_revoked:
+            _check_unused(connection, row, now)
         retired = AuthorityState.RETIRED
         register.change(connection, row.id, Kind.AUTHORITY_RETIRED, at=now, state=retired)
         return row.id

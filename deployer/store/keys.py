@@ -73,7 +73,7 @@ def unseal(sealed: bytes, passphrase: str, *, owner: str) -> PrivateKey:
     except InvalidTag as error:
         raise WrongPassphrase(
             f"the passphrase does not open the key of {owner}",
-            hint="try again; it was chosen at `deployer ca init`",
+            hint="try again; it is what `deployer ca init` or the last `ca passphrase` was given",
         ) from error
     key = load_der_private_key(plain, password=None)
     if not isinstance(key, PrivateKey):

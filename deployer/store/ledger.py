@@ -57,6 +57,7 @@ def intend(
 ) -> list[CertificateRow]:
     """Write what is about to be signed."""
     authority_id = register.id_of(connection, authority.certificate)
+    register.check_issues(connection, authority_id)
     first = rows.next_id(connection, schema.certificates)
     begin, at = schema.moment(now - BACKDATE), schema.moment(now)
     intents = [
@@ -138,12 +139,19 @@ def revoke(
         for row in certificates
         if row.revoked_at is None
     ]
+    write_revocations(connection, revoked, Kind.CERTIFICATE_REVOKED, at=at)
+
+
+def write_revocations(
+    connection: Connection, revoked: Sequence[CertificateRow], kind: Kind, *, at: datetime
+) -> None:
+    """Write since when and why certificates that are on record are no longer good."""
     if revoked:
         connection.exec_driver_sql(
             "UPDATE certificates SET revoked_at = ?, reason = ? WHERE id = ?",
             [(row.revoked_at, row.reason, row.id) for row in revoked],
         )
-        note(connection, revoked, Kind.CERTIFICATE_REVOKED, at=at)
+        note(connection, revoked, kind, at=at)
 
 
 def note(

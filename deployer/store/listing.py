@@ -18,7 +18,7 @@ _COLUMNS = (
 _STATES = {
     CertificateState.VALID: "c.status = 'issued' AND c.revoked_at IS NULL AND c.not_after >= ?",
     CertificateState.EXPIRED: "c.status = 'issued' AND c.revoked_at IS NULL AND c.not_after < ?",
-    CertificateState.REVOKED: "c.status = 'issued' AND c.revoked_at IS NOT NULL",
+    CertificateState.REVOKED: "c.status IN ('issued', 'foreign') AND c.revoked_at IS NOT NULL",
     CertificateState.ABANDONED: "c.status = 'abandoned'",
     CertificateState.INTENDED: "c.status = 'intended'",
 }

@@ -35,7 +35,7 @@ def held(path: Path, *, timeout: float) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise Locked(
                     f"{path.parent} is in use by {_holder(descriptor)}",
-                    hint="wait for it to end, or give --lock-timeout more seconds",
+                    hint="wait for it to end",
                 )
             time.sleep(_PAUSE)
         with suppress(OSError):  # who holds it is good to know; on a full disk it holds as well

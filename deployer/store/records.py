@@ -11,8 +11,8 @@ from deployer.pki import pem
 from deployer.pki.authority import Authority, AuthorityState
 from deployer.pki.issue import LeafRequest
 
-Kind = Literal["authority", "server", "client"]
-Status = Literal["intended", "issued", "abandoned"]
+Kind = Literal["authority", "server", "client", "unknown"]
+Status = Literal["intended", "issued", "abandoned", "foreign"]
 Origin = Literal["made", "imported"]
 
 
@@ -81,7 +81,7 @@ class CertificateRecord(NamedTuple):
 
     def state(self, now: datetime) -> CertificateState:
         """Say what it is good for."""
-        if self.status != "issued":
+        if self.status in {"intended", "abandoned"}:
             return CertificateState(self.status)
         if self.revoked_at is not None:
             return CertificateState.REVOKED
@@ -98,3 +98,5 @@ class AuthorityRecord:
     has_key: bool
     """Whether its key is here; an exported one is needed as a file to sign anything."""
     created_at: datetime
+    revoked_at: datetime | None = None
+    """Since when it is dead: its own certificate, or one above it, was revoked."""

@@ -6,12 +6,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, insert, select, update
 
+from deployer.errors import DeployerError
 from deployer.pki import pem
 from deployer.pki.authority import Authority, AuthorityState
 from deployer.store import chain, rows, schema
 from deployer.store.chain import Kind
 from deployer.store.records import Origin
 from deployer.store.rows import AuthorityRow
+
+
+class IssuesNothing(DeployerError):
+    """An authority that may not certify anybody: not yet, no more, or never again."""
 
 
 def owner(authority: Authority) -> str:
@@ -74,6 +79,37 @@ def id_of(connection: Connection, certificate: x509.Certificate) -> int:
     if found is None:
         raise LookupError(f"{certificate.subject.rfc4514_string()} is no authority of this state")
     return found
+
+
+def revoked_at(connection: Connection, row: AuthorityRow) -> datetime | None:
+    """Find since when an authority is dead: its certificate, or one above it, was revoked."""
+    statement = (
+        "SELECT revoked_at FROM certificates"
+        " WHERE kind = 'authority' AND certificate = ? AND revoked_at IS NOT NULL"
+    )
+    found = connection.exec_driver_sql(statement, (row.certificate,)).scalars()
+    times = [datetime.fromisoformat(one) for one in found]
+    if row.issuer_id is not None:
+        above = revoked_at(connection, read(connection, row.issuer_id))
+        times += [] if above is None else [above]
+    return min(times, default=None)
+
+
+def check_issues(connection: Connection, row_id: int) -> None:
+    """Refuse an authority that does not issue now, whatever it did when its key was opened."""
+    row = read(connection, row_id)
+    since = revoked_at(connection, row)
+    if since is not None:
+        raise IssuesNothing(
+            f"{row.owner} no longer issues: it was revoked on {since:%Y-%m-%d}",
+            hint=f"deployer ca prepare {row.name}",
+        )
+    if row.state != AuthorityState.ACTIVE:
+        when = "does not issue yet" if row.state == AuthorityState.PREPARED else "no longer issues"
+        raise IssuesNothing(
+            f"{row.owner} {when}: it is {row.state}",
+            hint="deployer ca show; type the command again",
+        )
 
 
 def find(connection: Connection, certificate: x509.Certificate) -> int | None:

@@ -65,7 +65,7 @@ class CrlRow(NamedTuple):
     ladder: int
     this_update: str
     next_update: str
-    crl: bytes
+    crl: bytes | None
 
 
 def digest(row: Sequence[Any]) -> str:

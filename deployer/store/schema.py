@@ -83,7 +83,7 @@ authorities = Table(
 )
 
 # Every certificate ever signed, and every one that was about to be. No private key is here:
-# `key_sha256` names the file on its host.
+# `key_sha256` names the file on its host. A foreign one is known by its revocation alone.
 certificates = Table(
     "certificates",
     metadata,
@@ -102,12 +102,19 @@ certificates = Table(
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
     Column("reason", Text),
-    CheckConstraint("kind IN ('authority', 'server', 'client')"),
-    CheckConstraint("status IN ('intended', 'issued', 'abandoned')"),
+    CheckConstraint("kind IN ('authority', 'server', 'client', 'unknown')"),
+    CheckConstraint("status IN ('intended', 'issued', 'abandoned', 'foreign')"),
     CheckConstraint("(status = 'issued') = (certificate IS NOT NULL)"),
     CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)"),
+    CheckConstraint("status != 'foreign' OR revoked_at IS NOT NULL"),
     Index("certificates_by_target", "kind", "host", "name", "status"),
     Index("certificates_by_status", "status"),
+    # All that a list says of them, so that their certificates need not be read to make one.
+    Index(
+        "certificates_revoked",
+        *("authority_id", "id", "serial", "revoked_at", "not_after", "reason"),
+        sqlite_where=text("revoked_at IS NOT NULL"),
+    ),
 )
 
 crls = Table(
@@ -119,7 +126,7 @@ crls = Table(
     Column("ladder", Integer, nullable=False),
     Column("this_update", Moment, nullable=False),
     Column("next_update", Moment, nullable=False),
-    Column("crl", LargeBinary, nullable=False),
+    Column("crl", LargeBinary),  # none: long superseded, and dropped
     UniqueConstraint("authority_id", "number"),
     Index("crls_by_ladder", "authority_id", "ladder"),
 )

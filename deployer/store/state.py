@@ -14,11 +14,12 @@ from deployer.errors import Locked
 from deployer.pki.adoption import Adoption
 from deployer.pki.authority import Authority, Signer
 from deployer.pki.keys import KeyType
-from deployer.store import backup, custody, founding, generations, ledger
+from deployer.store import backup, custody, founding, generations, ledger, rows, schema
 from deployer.store.authorities import Authorities
 from deployer.store.certificates import Certificates
 from deployer.store.crls import Crls
 from deployer.store.database import Database
+from deployer.store.faults import no_state
 from deployer.store.journal import Journal
 from deployer.store.keys import DEFAULT_COST, Cost
 
@@ -45,6 +46,7 @@ class Store:
         """Open a state directory, and close what a process that was killed left open."""
         store = cls(Database.open(directory, now=now, lock_timeout=lock_timeout))
         try:
+            store._check_founded(directory)
             store._close_orphans(now)
         except BaseException:
             store.close()
@@ -142,9 +144,13 @@ class Store:
 
     def change_passphrase(
         self, old: str, new: str, *, now: datetime, cost: Cost = DEFAULT_COST
-    ) -> None:
-        """Seal the keys of all authorities under another passphrase, all or none."""
-        custody.change_passphrase(self._database, old, new, now=now, cost=cost)
+    ) -> bool:
+        """
+        Seal the keys of all authorities under another passphrase, all or none.
+
+        Says whether the old ones are gone: they stay in the log until its last reader ends.
+        """
+        return custody.change_passphrase(self._database, old, new, now=now, cost=cost)
 
     def close(self) -> None:
         """Close the database."""
@@ -155,6 +161,11 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _check_founded(self, directory: Path) -> None:
+        with self._database.reading() as connection:
+            if rows.next_id(connection, schema.authorities) == 1:  # the founding failed
+                raise no_state(directory)
 
     def _close_orphans(self, now: datetime) -> None:
         with self._database.reading() as connection:

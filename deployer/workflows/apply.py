@@ -160,7 +160,7 @@ def _sign(changing: Sequence[Surveyed], operator: Operator) -> Mapping[str, Mapp
         authority.certificate
         for one in changing
         for vhost in one.target.spec.vhosts
-        for authority in looked_into(vhost, store, one.supplies)
+        for authority in looked_into(vhost, store, one.supplies, now=operator.now)
     }
     for authority in crls_due(store, operator.now):
         if authority.certificate in used:
@@ -186,14 +186,14 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     spec = one.target.spec
     who = login_name() or f"uid {os.getuid()}"
     leaves = {**one.decision.kept, **signed.leaves.get(spec.host, {})}
-    trust = trust_of(spec, operator.store, one.supplies)
+    trust = trust_of(spec, operator.store, one.supplies, now=operator.now)
     with narrated(spec.host, Step.CHECK, operator.listen):
         check(spec, leaves, trust, one.clock)
     return Deployment(
         host=one.host,
         found=one.found,
         release=compile_release(spec, leaves, trust, operator.templates),
-        expectations=expectations(spec, leaves, one.found),
+        expectations=expectations(spec, leaves, one.found, admits=one.admits),
         clients=clients,
         switch=Switch(
             token=secrets.token_hex(8),

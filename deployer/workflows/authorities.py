@@ -7,21 +7,26 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509 import load_der_x509_crl
 
 from deployer.errors import DeployerError, nearest
 from deployer.pki import pem
-from deployer.pki.adoption import Adoption, examine
-from deployer.pki.authority import Authority, AuthorityState
+from deployer.pki.adoption import Adoption, CannotAdopt, examine
+from deployer.pki.authority import Authority, AuthorityState, Signer
 from deployer.pki.constraints import constraints_for, read_constraints
 from deployer.pki.crl import CRL
 from deployer.pki.foreign import read_ca
+from deployer.pki.keys import private_key_pem
 from deployer.pki.material import title
+from deployer.pki.pem import MalformedPem
 from deployer.pki.profiles import ROOT
 from deployer.store.crls import CannotPublish
-from deployer.store.custody import KeyElsewhere
+from deployer.store.custody import KeyElsewhere, NotTheKey, is_exported, open_exported
+from deployer.store.faults import NoState
+from deployer.store.founding import AlreadyFounded
 from deployer.store.records import AuthorityRecord
 from deployer.store.state import Store
-from deployer.workflows.reading import read_file
+from deployer.workflows.reading import CannotRead, read_file
 from deployer.workflows.revocation import Opener
 from deployer.workflows.writing import write_private, write_texts
 
@@ -92,9 +97,40 @@ def constraints(
 def read_adoption(
     file: Path, key_file: Path | None, password: str | None, *, now: datetime
 ) -> Adoption:
-    """Read and judge the files of an existing CA."""
-    found = read_ca(read_file(file), None if key_file is None else read_file(key_file), password)
-    return examine(found.certificate, found.above, found.key, now=now)
+    """Read and judge the files of an existing CA, or of a root whose state was lost."""
+    names = " and ".join(str(one) for one in (file, key_file) if one is not None)
+    try:
+        key = None if key_file is None else _opened(read_file(key_file), password)
+        found = read_ca(read_file(file), key, password)
+        return examine(found.certificate, found.above, found.key, now=now)
+    except (CannotAdopt, MalformedPem, NotTheKey) as error:
+        raise CannotAdopt(f"{names}: {error.message}", hint=error.hint) from error
+
+
+def refuse_second_ca(state: Path, *, now: datetime) -> None:
+    """Say so before a passphrase is asked for, or a key is made."""
+    try:
+        with Store.open(state, now=now):
+            raise AlreadyFounded(f"there is a CA in {state} already", hint="deployer ca show")
+    except NoState:
+        return
+
+
+def take_over(store: Store, adoption: Adoption, revoked: CRL | None, *, now: datetime) -> None:
+    """Let go on to count what an imported authority had revoked."""
+    if revoked is not None:
+        signer = Signer(authority=adoption.authority, key=adoption.key)
+        store.certificates.import_revocations(revoked, signer, now=now)
+
+
+def read_list(file: Path) -> CRL:
+    """Read the one revocation list of a file, as PEM or DER."""
+    content = read_file(file)
+    try:
+        (found,) = pem.read_crls(content) if pem.blocks(content) else (load_der_x509_crl(content),)
+    except (MalformedPem, ValueError) as error:
+        raise CannotRead(f"{file} is not one revocation list", hint="PEM or DER") from error
+    return found
 
 
 def anchors(store: Store) -> tuple[x509.Certificate, ...]:
@@ -109,14 +145,18 @@ def of_name(store: Store, name: str | None) -> tuple[AuthorityStatus, ...]:
     found = statuses(store)
     if name is None:
         return found
-    named = tuple(one for one in found if one.authority.name == name)
-    if not named:
-        known = {one.authority.name for one in found}
+    return tuple(one for one in found if one.authority.name == named(store, name))
+
+
+def named(store: Store, name: str) -> str:
+    """Check the name of an authority."""
+    known = {one.name for one in store.authorities.list()}
+    if name not in known:
         raise UnknownAuthority(
             f"there is no authority named {name!r}",
             hint=nearest(name, known) or f"there are {', '.join(sorted(known))}",
         )
-    return named
+    return name
 
 
 def renew_lists(
@@ -143,9 +183,9 @@ def renew_lists(
     return tuple(left_out)
 
 
-def move_root_key(store: Store, file: Path, *, passphrase: str, now: datetime) -> str:
+def move_root_key(store: Store, file: Path, *, passphrase: str, now: datetime) -> tuple[str, bool]:
     """
-    Move the root's key into a file, and return whose it is.
+    Move the root's key into a file; return whose it is, and whether the disk forgot it as well.
 
     It is on the disk there, and was opened from there, before it is forgotten here.
     """
@@ -157,8 +197,8 @@ def move_root_key(store: Store, file: Path, *, passphrase: str, now: datetime) -
     store.unlock(ROOT.name, passphrase)
     write_private(file, store.authorities.export_key(ROOT.name))
     store.authorities.unlock_exported(ROOT.name, file.read_bytes(), passphrase)
-    store.authorities.forget_key(ROOT.name, now=now)
-    return f"{root.name} G{root.generation}"
+    wiped = store.authorities.forget_key(ROOT.name, now=now)
+    return f"{root.name} G{root.generation}", wiped
 
 
 def write_lists(found: Iterable[AuthorityStatus], directory: Path) -> tuple[Path, ...]:
@@ -170,6 +210,15 @@ def write_lists(found: Iterable[AuthorityStatus], directory: Path) -> tuple[Path
     }
     write_texts(texts)
     return tuple(texts)
+
+
+def _opened(key: bytes, password: str | None) -> bytes:
+    """Open a key that `ca export --root-key` wrote; any other is passed on as it is."""
+    if not is_exported(key):
+        return key
+    if password is None:
+        raise NotTheKey("the key is sealed", hint="give its passphrase with --import-password-file")
+    return private_key_pem(open_exported(key, password))
 
 
 def _parsed(addresses: Iterable[str]) -> Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]:

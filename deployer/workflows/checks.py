@@ -13,12 +13,14 @@ from deployer.errors import StepFailed
 from deployer.observation import Observation
 from deployer.pki import pem
 from deployer.pki.material import Problem, check_server
-from deployer.pki.trust import check_crls, check_trust
+from deployer.pki.trust import check_crls, check_trust, issuing
 from deployer.result import Step
 from deployer.spec.server import ServerSpec
 from deployer.spec.supplied import CertificateFiles, CertificateOnHost, ClientAuthority
 from deployer.spec.vhost import VhostSpec
 from deployer.workflows.supplies import Supplies
+
+_BEGIN = "-----BEGIN CERTIFICATE-----"
 
 
 def check(
@@ -110,6 +112,14 @@ def _on_host(
         case "unreadable":
             message = "is no private key that Apache could read, or has a passphrase"
             yield Problem(subject=f"{name}: {key}", message=message)
+    twice = source.chain and found.watched[source.certificate].certificates.count(_BEGIN) > 1
+    if twice:
+        yield Problem(
+            subject=f"{name}: {source.certificate}",
+            message=f"holds issuers already, and {source.chain} would come on top",
+            hint="leave chain out",
+        )
+        return
     for problem in check_server(
         f"{name}: {source.certificate}",
         fullchain=on_host_chain(source, found),
@@ -135,13 +145,15 @@ def _of_authority(
     bundle = pem.write_certificates(foreign.certificates)
     yield from check_trust(f"{vhost.server_name}: {one.file}", bundle, now=clock)
     if one.crl is not None and vhost.client_auth.revocation != "none":
-        issuers = {crl.issuer for crl in foreign.lists}
+        # Of the others in the file somebody else may have lists.
+        with_lists = {crl.issuer for crl in foreign.lists}
+        trust = [ca for ca in foreign.certificates if ca.subject in with_lists]
         yield from check_crls(
             f"{vhost.server_name}: {one.crl}",
             pem.write_crls(foreign.lists),
-            # Of the others in the file somebody else may have lists.
-            trust=[ca for ca in foreign.certificates if ca.subject in issuers],
-            revocation="chain",
+            trust=trust,
+            revocation=vhost.client_auth.revocation,
+            issuers=[ca for ca in issuing(foreign.certificates) if ca in trust],
             now=clock,
         )
 
@@ -152,7 +164,14 @@ def _of_clients(vhost: VhostSpec, trust: Trust, clock: datetime) -> tuple[Proble
     if problems or revocation == "none" or trust.crls is None:
         return problems
     anchors = pem.read_certificates(trust.bundle)
-    return check_crls(vhost.slug, trust.crls, trust=anchors, revocation=revocation, now=clock)
+    return check_crls(
+        vhost.slug,
+        trust.crls,
+        trust=anchors,
+        revocation=revocation,
+        issuers=pem.read_certificates(trust.names),
+        now=clock,
+    )
 
 
 def _renewed_by(problem: Problem, hint: str) -> Problem:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from deployer.errors import UsageError, nearest
+from deployer.pki.keys import KeyType
 
 _DIGITS = 8
 
@@ -18,6 +19,11 @@ UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 def choice(kind: type[Choice], text: str, option: str) -> Choice:
     """Read one of the values of an enumeration."""
     return one_of({one.value: one for one in kind}, text, option)
+
+
+def authority_key_type(text: str, option: str) -> KeyType:
+    """Read the type of an authority's key; RSA with 2048 bits is too little for years."""
+    return one_of({one.value: one for one in KeyType if one is not KeyType.RSA2048}, text, option)
 
 
 def one_of(values: Mapping[str, Value], text: str, option: str) -> Value:

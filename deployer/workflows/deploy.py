@@ -6,7 +6,7 @@ holds the undo, and this side only says what it saw.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -97,13 +97,18 @@ def _switch(deployment: Deployment, directory: str, step: Stepper) -> None:
 
 
 def expectations(
-    spec: ServerSpec, leaves: Mapping[str, Leaf], found: Observation
+    spec: ServerSpec,
+    leaves: Mapping[str, Leaf],
+    found: Observation,
+    *,
+    admits: Collection[str],
 ) -> tuple[Expectation, ...]:
     """
     Say how each virtual host should answer; with no leaf, any certificate will do.
 
     A site on all addresses is looked for on each of the host's own: a virtual host of somebody
-    else's on one of them would answer in its place there, and let anybody in.
+    else's on one of them would answer in its place there, and let anybody in. `admits` has the
+    slugs of those that let in clients of ours.
     """
     others = tuple(one for one in found.addresses if not ip_address(one).is_loopback)
     return tuple(
@@ -115,7 +120,7 @@ def expectations(
             aliases=vhost.names[1:],
             fingerprint=_fingerprint(leaves.get(vhost.slug)),
             verify=vhost.client_auth.verify,
-            admits_ours=any(one.file is None for one in vhost.client_auth.authorities),
+            admits_ours=vhost.slug in admits,
         )
         for vhost in spec.vhosts
     )

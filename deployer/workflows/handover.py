@@ -5,6 +5,7 @@ A certificate that cannot be handed over is not issued, and nobody's key is ever
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from cryptography import x509
 
 from deployer.errors import DeployerError
 from deployer.store.records import IssuedCertificate
+
+# Windows has no file of such a name, and its shell expands %…% even between quotes.
+_NOT_IN_FILES = re.compile(r'[<>:"|?*%]')
+_DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]) *(?:\.|$)", re.IGNORECASE)
 
 
 class HandOverError(DeployerError):
@@ -73,7 +78,13 @@ class Claim:
 
 def path_of(directory: Path, name: str, part: Part) -> Path:
     """Name a file of an identity."""
-    return directory / f"{name}.{part.value}"
+    return directory / f"{file_name(name)}.{part.value}"
+
+
+def file_name(name: str) -> str:
+    """Call the files of an identity as every system can."""
+    safe = _NOT_IN_FILES.sub("_", name)
+    return f"_{safe}" if _DEVICES.match(safe) else safe
 
 
 @contextmanager
@@ -82,10 +93,12 @@ def claimed(directory: Path, name: str, parts: Iterable[Part]) -> Iterator[Claim
     Create files that only their owner reads, and take them away again if the block fails.
 
     `O_EXCL`: what exists is never overwritten. The mode at creation: a later chmod would leave
-    a moment in which others could open the file.
+    a moment in which others could open the file. One directory, one identity: it is handed over
+    whole, and the files of somebody else would go with it.
     """
     made: list[Path] = []
-    ours = not directory.exists()
+    ours = [one for one in (directory, *directory.parents) if not one.exists()]
+    _refuse_another(directory, name)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in parts:
@@ -94,23 +107,39 @@ def claimed(directory: Path, name: str, parts: Iterable[Part]) -> Iterator[Claim
             made.append(path)
         yield Claim(directory, name)
     except FileExistsError as error:
-        _remove(made, directory if ours else None)
+        _remove(made, ours)
         raise HandOverError(
             f"{error.filename} exists, and an identity's files are never overwritten",
             hint="choose another directory with -o",
         ) from error
     except OSError as error:
-        _remove(made, directory if ours else None)
+        _remove(made, ours)
         where = error.filename or directory  # a full disk does not say which file it was
         raise HandOverError(f"cannot write {where}: {error.strerror or error}") from error
     except BaseException:
-        _remove(made, directory if ours else None)
+        _remove(made, ours)
         raise
 
 
-def _remove(made: Iterable[Path], directory: Path | None) -> None:
-    """Remove what was made, and its directory unless somebody else has put something there."""
+def _refuse_another(directory: Path, name: str) -> None:
+    suffix = f".{Part.AUTHORITY.value}"
+    try:
+        there = sorted(one.name for one in directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        raise HandOverError(f"cannot read {directory}: {error.strerror}") from error
+    owners = [one.removesuffix(suffix) for one in there if one.endswith(suffix)]
+    for owner in owners:
+        if owner != file_name(name) and f"{owner}.{Part.CERTIFICATE.value}" in there:
+            raise HandOverError(
+                f"{directory} holds the files of {owner!r}, and is handed over whole",
+                hint="choose another directory with -o",
+            )
+
+
+def _remove(made: Iterable[Path], directories: Iterable[Path]) -> None:
+    """Remove what was made, unless somebody else has put something into a directory."""
     for path in made:
         path.unlink(missing_ok=True)
-    if directory is not None and directory.is_dir() and not any(directory.iterdir()):
-        directory.rmdir()
+    for directory in directories:
+        if directory.is_dir() and not any(directory.iterdir()):
+            directory.rmdir()

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from cryptography.x509 import ReasonFlags
+
+from deployer.errors import DeployerError
+from deployer.pki.keys import PublicKey, is_same_key
 from deployer.store.records import CertificateRecord, CertificateState
 from deployer.store.state import Store
 from deployer.workflows.sheet import called
+
+
+class Taken(DeployerError):
+    """A name or a key that somebody has, or had, and that is not certified again unasked."""
 
 
 class Which(Enum):
@@ -55,6 +63,40 @@ def holders(store: Store, *, now: datetime, which: Which) -> tuple[Holder, ...]:
                 )
             )
     return tuple(found)
+
+
+def already_held(name: str, store: Store, *, now: datetime, meant: bool) -> str:
+    """
+    Say what an identity of this name has already, or nothing.
+
+    Refused unless it is `meant`: whoever writes a signing request chooses its name, and must
+    not become somebody else because nobody looked.
+    """
+    state = CertificateState.VALID
+    found = store.certificates.list(kind="client", host="", name=name, state=state, now=now)
+    if not found:
+        return ""
+    count = f"{len(found)} valid certificate{'' if len(found) == 1 else 's'}"
+    end = max(one.not_after for one in found)
+    held = f"{name} has {count} already (until {end:%Y-%m-%d})"
+    if not meant:
+        hint = f"give {name} as NAME if that is who asks, or see deployer client renew"
+        raise Taken(held, hint=hint)
+    return f"{held}; deployer client renew keeps the names"
+
+
+def refuse_compromised(key: PublicKey, store: Store) -> None:
+    """Refuse a key of which it is on record that others have it."""
+    for record in store.certificates.list(state=CertificateState.REVOKED):
+        if record.reason != ReasonFlags.key_compromise.value:
+            continue
+        known = store.certificates.read(record.serial).certificate.public_key()
+        if is_same_key(known, key):
+            raise Taken(
+                f"this key was revoked as compromised with the certificate {record.serial:x} "
+                f"of {record.name}",
+                hint="a new key is needed: openssl req -new -newkey …",
+            )
 
 
 _STATE = {Which.VALID: CertificateState.VALID, Which.EXPIRED: CertificateState.EXPIRED}

@@ -1,5 +1,6 @@
 """Identities: client certificates for people and programs, issued, renewed and handed over."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,13 +21,23 @@ from deployer.pki.keys import (
     key_type,
     private_key_pem,
 )
+from deployer.pki.material import visible
 from deployer.pki.names import identity_alternative_names, identity_name
 from deployer.pki.pkcs12 import Flavour, to_pkcs12, to_truststore
 from deployer.pki.profiles import CLIENT, SERVERS
 from deployer.store.randomness import generate_key, random_password
 from deployer.store.records import CertificateRequest, IssuedCertificate
 from deployer.store.state import Store
-from deployer.workflows.handover import PKCS12_PARTS, Claim, HandOver, Part, claimed
+from deployer.workflows.clients import NAME as PROBE
+from deployer.workflows.handover import (
+    PKCS12_PARTS,
+    Claim,
+    HandOver,
+    HandOverError,
+    Part,
+    claimed,
+)
+from deployer.workflows.holders import refuse_compromised
 from deployer.workflows.sheet import alternative_names, sheet
 
 EXAMPLE_URL = "https://www.example.com/"
@@ -39,6 +50,14 @@ class CannotRead(DeployerError):
 
 class UnknownIdentity(DeployerError):
     """Nobody of that name has a certificate."""
+
+
+class ReservedName(DeployerError):
+    """A name that is ours."""
+
+
+class OwnKey(DeployerError):
+    """An identity whose key was never here, so that there is none to make anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +74,12 @@ class Wish:
     """Of a key that its owner keeps."""
     ignored: tuple[str, ...] = ()
     """What a signing request asked for besides, and does not get."""
+    remarks: tuple[str, ...] = ()
+    """What else is other than whoever asked may expect."""
+
+    def __post_init__(self) -> None:
+        if self.name == PROBE:
+            raise ReservedName(f"the identity {PROBE!r} is that of deployer apply itself")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +98,8 @@ class Registrar:
 
         Every file is claimed before anything is signed.
         """
+        if wish.public_key is not None:
+            refuse_compromised(wish.public_key, self.store)
         own = generate_key(wish.key_type) if wish.public_key is None else None
         parts = _parts(has_key=own is not None, with_pkcs12=with_pkcs12)
         with claimed(directory, wish.name, parts) as files:
@@ -88,8 +115,12 @@ class Registrar:
                 password=random_password() if with_pkcs12 else None,
                 remarks=self._remarks(wish, issued),
             )
-            _write(files, handed_over, own)
-            files.write(Part.SHEET, sheet(handed_over, self.url).encode())
+            try:
+                _write(files, handed_over, own)
+                files.write(Part.SHEET, sheet(handed_over, self.url).encode())
+            except OSError as error:
+                why = f"cannot write {error.filename or directory}: {error.strerror or error}"
+                raise HandOverError(why, hint=f"it was issued: {revocation(issued)}") from error
         return handed_over
 
     def _roots(self) -> tuple[x509.Certificate, ...]:
@@ -98,7 +129,7 @@ class Registrar:
         return tuple(dict.fromkeys(one.bundle[-1] for one in trusted))
 
     def _remarks(self, wish: Wish, issued: IssuedCertificate) -> tuple[str, ...]:
-        found = []
+        found = [*wish.remarks]
         end = issued.certificate.not_valid_after_utc
         # A certificate knows no fractions of a second.
         if end < (self.now + wish.lifetime).replace(microsecond=0):
@@ -109,6 +140,12 @@ class Registrar:
         if wish.ignored:
             found.append(f"not taken from the signing request: {'; '.join(wish.ignored)}")
         return tuple(found)
+
+
+def revocation(issued: IssuedCertificate) -> str:
+    """Say what takes a certificate back that did not reach its owner."""
+    prefix = f"{issued.certificate.serial_number:x}"[:12]
+    return f"deployer client revoke {shlex.quote(issued.name)} --serial {prefix}"
 
 
 def wished(
@@ -126,7 +163,7 @@ def wished(
     ignored: tuple[str, ...] = ()
     if request is not None:
         other = request.common_name not in {"", name}
-        ignored = (*((f"CN={request.common_name}",) if other else ()), *request.ignored)
+        ignored = (*((f"CN={visible(request.common_name)}",) if other else ()), *request.ignored)
     return Wish(
         name=identity_name(name),
         names=identity_alternative_names(name, hosts=hosts, emails=emails, upns=upns, uris=uris),
@@ -156,19 +193,34 @@ def wished_again(
 ) -> Wish:
     """Ask for the identity of the newest certificate of a name once more, with another key."""
     newest = newest_of(name, store)
+    if not newest.key_sha256:
+        again = f"deployer client issue {shlex.quote(newest.name)} --csr FILE"
+        raise OwnKey(f"the key of {newest.name!r} is their own", hint=again)
     leaf = newest.certificate
     before = leaf.not_valid_after_utc - leaf.not_valid_before_utc - BACKDATE
+    remarks: tuple[str, ...] = ()
+    issuer = newest.authority.certificate
+    if lifetime is None and leaf.not_valid_after_utc == issuer.not_valid_after_utc:
+        # How long it was meant to live is not known.
+        before = CLIENT.lifetime
+        remarks = (f"the last one was cut by its authority's end; this one is for {before.days}d",)
     return Wish(
         name=newest.name,
         names=alternative_names(leaf),
         lifetime=before if lifetime is None else lifetime,
         key_type=key_type or _kind_of(leaf),
+        remarks=remarks,
     )
 
 
 def newest_of(name: str, store: Store) -> IssuedCertificate:
     """Find the newest certificate of an identity that was not revoked."""
-    found = store.certificates.of_target(kind="client", host="", name=identity_name(name))
+    name = identity_name(name)
+    found = store.certificates.of_target(kind="client", host="", name=name)
+    if found is None and not store.certificates.list(kind="client", host="", name=name):
+        raise UnknownIdentity(
+            f"{name!r} never had a certificate", hint="deployer client list --all shows who has one"
+        )
     if found is None:
         raise UnknownIdentity(
             f"no certificate of {name!r} is there that was not revoked",

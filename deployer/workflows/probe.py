@@ -41,7 +41,9 @@ def probe_all(
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
         else:
-            wanted = expectations(target.spec, result.decision.kept, result.found)
+            wanted = expectations(
+                target.spec, result.decision.kept, result.found, admits=result.admits
+            )
             knocks = probe(result.host, wanted, clients, timeout=PATIENCE)
             found.append(Probed(host=target.name, knocks=knocks))
     return (

@@ -80,7 +80,7 @@ def find(
     if root is None and not inventory and state is None:
         raise ProjectError(
             f"there is no {FILE} in {start} or above it",
-            hint="deployer init makes a project here; -i names an inventory without one",
+            hint="deployer init makes one; without, --state names the state and -i the inventory",
         )
     settings = _read(root / FILE) if root else Settings()
     root = root or start

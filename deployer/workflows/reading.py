@@ -6,7 +6,7 @@ from deployer.errors import DeployerError
 
 
 class CannotRead(DeployerError):
-    """A file cannot be read where it was said to be."""
+    """A file cannot be read, or is not what it was said to be."""
 
 
 def read_file(file: Path) -> bytes:

@@ -1,13 +1,14 @@
 """Render: the Apache files of hosts, offline."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from deployer.apache.compile import render_sites
 from deployer.apache.rendering import Templates
 from deployer.inventory.model import Host
 from deployer.store.state import Store
-from deployer.workflows.supplies import read_supplies
+from deployer.workflows.supplies import SupplyReader
 from deployer.workflows.targets import specs
 from deployer.workflows.trust import trust_of
 from deployer.workflows.writing import write_texts
@@ -17,7 +18,7 @@ Rendered = Mapping[str, Mapping[str, str]]
 
 
 def render_all(
-    hosts: Sequence[Host], store: Store, templates: Templates, *, root: Path
+    hosts: Sequence[Host], store: Store, templates: Templates, *, root: Path, now: datetime
 ) -> Rendered:
     """
     Render every host's files. The state is read for the authorities; no key of theirs is opened.
@@ -25,9 +26,10 @@ def render_all(
     `root` is the project's directory, where the files are that sites are given.
     """
     wanted = specs(hosts)
-    supplies = read_supplies(wanted, root)
+    supplies = SupplyReader(root).read(wanted)
     return {
-        spec.host: render_sites(spec, trust_of(spec, store, supplies), templates) for spec in wanted
+        spec.host: render_sites(spec, trust_of(spec, store, supplies, now=now), templates)
+        for spec in wanted
     }
 
 

@@ -4,13 +4,17 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from cryptography import x509
 
 from deployer.errors import DeployerError
+from deployer.pki import pem
 from deployer.pki.authority import Signer
+from deployer.pki.material import is_issued_by, title
 from deployer.store.records import CertificateRecord, CertificateState
 from deployer.store.state import Store
+from deployer.workflows.reading import CannotRead, read_file
 
 Opener = Callable[[str, int], Signer]
 """Open the key of a generation of an authority."""
@@ -78,6 +82,26 @@ def others_of(
     mine = store.certificates.list(kind="client", host="", name=name)
     return tuple(
         one for one in mine if one.state(now) is CertificateState.VALID and one.serial != than
+    )
+
+
+def found_in(file: Path, store: Store, *, now: datetime) -> CertificateRecord:
+    """
+    Take a certificate of one of our authorities into the books, if it is not in them.
+
+    A restored backup does not know what was issued after it, and an imported authority has
+    issued before.
+    """
+    try:
+        leaf = pem.read_certificates(read_file(file))[0]
+    except pem.MalformedPem as error:
+        raise CannotRead(f"{file}: {error.message}", hint=error.hint) from error
+    for issuer in store.authorities.list():
+        if is_issued_by(leaf, issuer.certificate):
+            return store.certificates.record_found(leaf, issuer.name, issuer.generation, now=now)
+    raise NothingToRevoke(
+        f"{file}: {title(leaf)} was issued by no authority of this CA",
+        hint="deployer ca show lists them",
     )
 
 

@@ -101,9 +101,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         sh=shlex.quote,
-        # curl takes what follows a colon for the password of the file.
-        curl_sh=lambda name: shlex.quote(name.replace(":", r"\:")),
-        windows=lambda name: f'"{name}"' if " " in name else name,
+        windows='"{}"'.format,  # `file_name` leaves nothing in it that would end the quotes
         # A string of JSON is one of Python, Java, JavaScript, C# and Rust as well: names of
         # identities hold nothing that needs an escape but the quotation mark.
         literal=lambda text: json.dumps(text, ensure_ascii=False),

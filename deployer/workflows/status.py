@@ -1,6 +1,6 @@
 """Status: what hosts really serve, and for how long that is good."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,10 +8,11 @@ from enum import StrEnum
 from cryptography import x509
 
 from deployer.errors import DeployerError
+from deployer.pki.authority import AuthorityState
 from deployer.pki.crl import CRL
 from deployer.pki.material import issuer_title, title
+from deployer.pki.profiles import CLIENT
 from deployer.pki.renewal import HALF, QUARTER, crls_end, due_at, ends_soon, lease
-from deployer.pki.trust import issuing
 from deployer.probe.verdict import Knock
 from deployer.release import File
 from deployer.result import HostResult
@@ -21,7 +22,7 @@ from deployer.workflows.apply import Operator
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import expectations, probe
 from deployer.workflows.survey import Survey, Surveyed, Target
-from deployer.workflows.trust import ladders, trust_of
+from deployer.workflows.trust import issuers, ladders, trust_of
 
 
 class Health(StrEnum):
@@ -78,7 +79,8 @@ def exit_status(statuses: Iterable[VhostStatus], failed: Iterable[HostResult]) -
 
 def _of_host(host: Surveyed, store: Store, now: datetime) -> list[VhostStatus]:
     spec, clients = host.target.spec, knockers(None, now)
-    wanted = expectations(spec, host.decision.kept, host.found)
+    wanted = expectations(spec, host.decision.kept, host.found, admits=host.admits)
+    over = tuple(leaving(store, now))
     statuses = [
         _of_vhost(
             host,
@@ -86,6 +88,9 @@ def _of_host(host: Surveyed, store: Store, now: datetime) -> list[VhostStatus]:
             probe(host.host, (expected,), clients, timeout=0),
             _Lists.on(host, vhost, store, now),
             now,
+            leaving=over
+            if vhost.client_auth.verify != "none" and vhost.slug in host.admits
+            else (),
         )
         for vhost, expected in zip(spec.vhosts, wanted, strict=True)
     ]
@@ -106,14 +111,15 @@ class _Lists:
         """Judge what is on the host, which is what is on record if their digests agree."""
         path = f"crl/{vhost.slug}.pem"
         there = host.found.digest(path)
-        found = ladders(vhost, store, host.supplies)
+        found = ladders(vhost, store, host.supplies, now=now)
         if there is None or not found:
             return cls()
-        known = trust_of(host.target.spec, store, host.supplies)[vhost.slug].crls
+        known = trust_of(host.target.spec, store, host.supplies, now=now)[vhost.slug].crls
         if known is None or there != File.of(path, known).digest:
             return cls(warnings=("revocation lists on the host are not those on record",))
         if vhost.client_auth.revocation == "leaf":
-            found = {ca: found[ca] for ca in issuing(tuple(found))}
+            lowest = issuers(vhost, store, host.supplies, now=now)
+            found = {ca: found[ca] for ca in lowest if ca in found}
         worst, lists = min(found.items(), key=lambda one: lease(one[1], now))
         left = lease(lists, now)
         until = min(map(crls_end, filter(_end, found.values())), default=None)
@@ -139,11 +145,13 @@ def _of_vhost(
     knocks: Sequence[Knock],
     lists: _Lists,
     now: datetime,
+    *,
+    leaving: Sequence[str] = (),
 ) -> VhostStatus:
     answers = [knock.answer for knock in knocks if knock.answer is not None]
     served = next((answer.served for answer in answers if answer.served is not None), None)
     wrong = [*(knock.problem for knock in knocks if knock.problem), *lists.wrong]
-    warnings = [*_of_release(host), *lists.warnings]
+    warnings = [*_of_release(host), *lists.warnings, *leaving]
     if vhost is not None and served is not None:
         warnings += _of_age(vhost, served, now)
     for problem in host.problems.get(vhost.slug, ()) if vhost else ():
@@ -162,6 +170,20 @@ def _of_vhost(
         health=health,
         remarks=(*wrong, *warnings),
     )
+
+
+def leaving(store: Store, now: datetime) -> Iterator[str]:
+    """Name the generations of the clients' authority that are over and not retired yet."""
+    trusted = store.authorities.trusted(CLIENT.authority)
+    for one in store.authorities.records():
+        ca, certificate = one.authority, one.authority.certificate
+        waits = one.state is not AuthorityState.ACTIVE and ca in trusted
+        if waits and ends_soon(certificate, now):
+            end = certificate.not_valid_after_utc
+            verb = "ended" if end <= now else "ends"
+            name = f"{ca.name} G{ca.generation}"
+            command = f"deployer ca retire {ca.name} G{ca.generation}"
+            yield f"the authority {name} {verb} on {end:%Y-%m-%d}: {command}"
 
 
 def _of_age(vhost: VhostSpec, served: x509.Certificate, now: datetime) -> list[str]:

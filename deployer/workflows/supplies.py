@@ -1,6 +1,6 @@
 """What operators bring along: the files of a project that hold what others issued, read once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -39,54 +39,45 @@ class Supplies:
     authorities: Mapping[ClientAuthority, Foreign] = field(default_factory=dict)
 
 
-def read_supplies(specs: Iterable[ServerSpec], root: Path) -> Supplies:
-    """
-    Read every file that sites name, relative to the project's directory.
-
-    Each is read once, however many hosts share it, and everything that is wrong is told at once.
-    """
-    vhosts = [vhost for spec in specs for vhost in spec.vhosts]
-    wanted = dict.fromkeys(vhost.certificate.files for vhost in vhosts)
-    trusted = dict.fromkeys(
-        one
-        for vhost in vhosts
-        if vhost.client_auth.verify != "none"
-        for one in vhost.client_auth.authorities
-    )
-    reading = _Reading(root)
-    leaves = {
-        files: leaf
-        for files in wanted
-        if files is not None and (leaf := reading.attempt(reading.leaf, files)) is not None
-    }
-    authorities = {
-        one: foreign
-        for one in trusted
-        if one.file is not None and (foreign := reading.attempt(reading.authority, one)) is not None
-    }
-    if reading.problems:
-        hints = dict.fromkeys(error.hint for error in reading.problems if error.hint)
-        messages = dict.fromkeys(error.message for error in reading.problems)
-        raise NotSupplied("\n".join(messages), hint="; ".join(hints))
-    return Supplies(leaves=leaves, authorities=authorities)
-
-
-class _Reading:
-    """The files of a project while they are read, and what is wrong so far."""
+class SupplyReader:
+    """The files of a project, each read once, however many hosts share it."""
 
     def __init__(self, root: Path) -> None:
-        self.problems: list[DeployerError] = []
+        """Names of files are relative to `root`, the project's directory."""
         self._root = root
+        self._leaves: dict[CertificateFiles, Leaf | DeployerError] = {}
+        self._authorities: dict[ClientAuthority, Foreign | DeployerError] = {}
 
-    def attempt(self, read: Callable[[Wanted], Found], wanted: Wanted) -> Found | None:
-        """Read something, or remember why that cannot be."""
-        try:
-            return read(wanted)
-        except DeployerError as error:
-            self.problems.append(error)
-            return None
+    def read(self, specs: Iterable[ServerSpec]) -> Supplies:
+        """Read every file that sites name; everything that is wrong is told at once."""
+        vhosts = [vhost for spec in specs for vhost in spec.vhosts]
+        wanted = dict.fromkeys(vhost.certificate.files for vhost in vhosts)
+        trusted = dict.fromkeys(
+            one
+            for vhost in vhosts
+            if vhost.client_auth.verify != "none"
+            for one in vhost.client_auth.authorities
+        )
+        problems: list[DeployerError] = []
+        leaves = {
+            files: leaf
+            for files in wanted
+            if files is not None
+            and (leaf := _attempt(self._leaf, files, self._leaves, problems)) is not None
+        }
+        authorities = {
+            one: foreign
+            for one in trusted
+            if one.file is not None
+            and (foreign := _attempt(self._authority, one, self._authorities, problems)) is not None
+        }
+        if problems:
+            hints = dict.fromkeys(error.hint for error in problems if error.hint)
+            messages = dict.fromkeys(error.message for error in problems)
+            raise NotSupplied("\n".join(messages), hint="; ".join(hints))
+        return Supplies(leaves=leaves, authorities=authorities)
 
-    def leaf(self, files: CertificateFiles) -> Leaf:
+    def _leaf(self, files: CertificateFiles) -> Leaf:
         """Read a certificate, its chain and its key."""
         found = supplied.read_certificate(
             self._document(files.certificate),
@@ -99,7 +90,7 @@ class _Reading:
             key=found.private_key,
         )
 
-    def authority(self, wanted: ClientAuthority) -> Foreign:
+    def _authority(self, wanted: ClientAuthority) -> Foreign:
         """Read an authority and its lists."""
         return Foreign(
             certificates=supplied.read_authorities(self._document(wanted.file or "")),
@@ -116,3 +107,22 @@ class _Reading:
             ) from error
         except RuntimeError as error:
             raise NotSupplied(f"{name}: there is no such home directory") from error
+
+
+def _attempt(
+    read: Callable[[Wanted], Found],
+    wanted: Wanted,
+    known: MutableMapping[Wanted, Found | DeployerError],
+    problems: list[DeployerError],
+) -> Found | None:
+    """Read something once, or remember why that cannot be."""
+    if wanted not in known:
+        try:
+            known[wanted] = read(wanted)
+        except DeployerError as error:
+            known[wanted] = error
+    found = known[wanted]
+    if isinstance(found, DeployerError):
+        problems.append(found)
+        return None
+    return found

@@ -35,8 +35,8 @@ from deployer.store.state import Store
 from deployer.transport import Transport
 from deployer.workflows.checks import supplied_problems
 from deployer.workflows.leaves import Decision, decide
-from deployer.workflows.supplies import Supplies, read_supplies
-from deployer.workflows.trust import crls_due, trust_of
+from deployer.workflows.supplies import Supplies, SupplyReader
+from deployer.workflows.trust import admitting_ours, crls_due, trust_of
 
 Connect = Callable[[Connection], Transport]
 
@@ -66,6 +66,8 @@ class Surveyed:
     supplies: Supplies = field(repr=False)
     problems: Mapping[str, tuple[Problem, ...]]
     """What is wrong with certificates and lists that others supply, by the slug of the site."""
+    admits: frozenset[str]
+    """The slugs of the sites that let in clients of ours."""
 
     @property
     def clock(self) -> datetime:
@@ -108,11 +110,19 @@ class Survey(AbstractContextManager["Survey"]):
         """
         Look at hosts, each with one connection and one round trip.
 
-        The files of the project come first: what is wrong with them is told before anything
-        connects.
+        The files of the project come first: a host for which they will not do is not connected
+        to, and the others go on.
         """
-        targets = tuple(targets)
-        supplies = read_supplies([target.spec for target in targets], self._root)
+        supplies: dict[str, Supplies] = {}
+        ready: list[Target] = []
+        reader = SupplyReader(self._root)
+        for target in targets:
+            try:
+                supplies[target.name] = reader.read([target.spec])
+            except DeployerError as error:
+                yield target, error
+            else:
+                ready.append(target)
 
         def look(target: Target) -> tuple[Host, Observation]:
             listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
@@ -123,11 +133,11 @@ class Survey(AbstractContextManager["Survey"]):
             listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
             return host, found
 
-        for target, result in in_parallel(look, targets, forks=forks):
+        for target, result in in_parallel(look, ready, forks=forks):
             if isinstance(result, DeployerError):
                 yield target, result
             else:
-                yield target, self._compare(target, *result, supplies)
+                yield target, self._compare(target, *result, supplies[target.name])
 
     def _observe(self, host: Host, spec: ServerSpec) -> Observation:
         sources = dict.fromkeys(vhost.certificate.on_host for vhost in spec.vhosts)
@@ -149,7 +159,7 @@ class Survey(AbstractContextManager["Survey"]):
         try:
             _fit(target, found)
             decision = decide(spec, found, self._store, supplies, self._now)
-            trust = trust_of(spec, self._store, supplies, stale=self._stale)
+            trust = trust_of(spec, self._store, supplies, now=self._now, stale=self._stale)
             release = compile_release(spec, decision.preview(), trust, self._templates)
         except DeployerError as error:
             return error
@@ -160,6 +170,7 @@ class Survey(AbstractContextManager["Survey"]):
             decision=decision,
             plan=plan(release, found),
             supplies=supplies,
+            admits=admitting_ours(spec, self._store, trust),
             problems=supplied_problems(
                 spec, supplies, found, datetime.fromtimestamp(found.clock, UTC)
             ),

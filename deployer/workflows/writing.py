@@ -41,9 +41,19 @@ def write_private(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
+        _flush(path.parent)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
+
+
+def _flush(directory: Path) -> None:
+    """Have a new name in a directory on the disk as well."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _in_the_way(path: Path) -> Path | None:

@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from deployer.apache.names import Unspeakable, distinguished_name
@@ -89,3 +90,13 @@ def test_an_attribute_that_versions_write_differently_is_refused() -> None:
 
     with pytest.raises(Unspeakable, match=r"1\.2\.3\.4"):
         distinguished_name(x509.Name([x509.NameAttribute(kind, "x")]))
+
+
+def test_letters_in_an_encoding_that_programs_read_differently_are_refused() -> None:
+    def t61(value: str) -> x509.Name:
+        attribute = x509.NameAttribute(NameOID.COMMON_NAME, value, _type=_ASN1Type.T61String)
+        return issuer(x509.Name([attribute]))[0]
+
+    with pytest.raises(Unspeakable, match="CN as a T61String"):
+        distinguished_name(t61("Müller"))
+    assert distinguished_name(t61("Mueller")) == "CN=Mueller"

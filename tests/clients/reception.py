@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer.workflows.handover import file_name
 from tests.journey.workbench import Workbench
 
 GREETING = "Behind mutual TLS"
@@ -23,7 +24,7 @@ class Visitor:
     url: str
 
     def file(self, suffix: str) -> Path:
-        return self.directory / f"{self.name}.{suffix}"
+        return self.directory / f"{file_name(self.name)}.{suffix}"
 
     def lines(self, program: str) -> str:
         """The lines of the sheet for a program, as somebody would copy them."""
@@ -59,7 +60,7 @@ def visitor(desk: Workbench, name: str, *options: str) -> Visitor:
     assert password, issued.stderr
     assert password[1] not in issued.stdout
     return Visitor(
-        directory=desk.directory / name,
+        directory=desk.directory / file_name(name),
         name=name,
         password=password[1],
         url=f"https://localhost:{desk.port}/",

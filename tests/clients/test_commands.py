@@ -81,11 +81,12 @@ def test_of_a_signing_request_the_key_alone_is_taken(founded: Path) -> None:
         (["issue", "zoe", "--lifetime", "0d"], "0d is over before it begins"),
         (["issue", "zoe", "--lifetime", "99999999999d"], "more than a century"),
         (["issue", "zoe", "--upn", "zoe"], "zoe"),
-        (["renew", "zoe"], "'zoe'"),
+        (["issue", "deployer-probe"], "is that of deployer apply itself"),
+        (["renew", "zoe"], "'zoe' never had a certificate"),
         (["revoke", "zoe", "--yes"], "never had a certificate"),
         (["revoke", "zoe", "--reason", "boredom"], "there is no 'boredom'"),
         (["list", "--all", "--expired"], "give one of the two"),
-        (["export", "zoe"], "'zoe'"),
+        (["export", "zoe"], "'zoe' never had a certificate"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(
@@ -99,6 +100,33 @@ def test_what_cannot_be_done_is_refused_in_words(
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (founded / "zoe").exists()
+
+
+def test_a_request_does_not_choose_to_be_somebody_who_is_there(founded: Path) -> None:
+    deployer(founded, "client", "issue", "judy", *SIGN)
+    request = request_of(founded, "judy")
+
+    refused = deployer(founded, "client", "issue", "--csr", request, *SIGN, "-o", "no", status=1)
+    meant = deployer(founded, "client", "issue", "judy", "--csr", request, *SIGN, "-o", "new")
+
+    assert "judy has 1 valid certificate already" in refused.stderr
+    assert "NAME" in refused.stderr
+    assert not (founded / "no").exists()
+    assert "judy has 1 valid certificate already" in meant.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is Linux that has /dev/full")
+def test_an_unwritten_list_does_not_lose_the_password(founded: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command("client", "issue", "ken", "--p12", *SIGN),
+            cwd=founded, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert ended.returncode == 1
+    assert "shown once: " in ended.stderr
+    assert re.search(r"deployer client revoke ken --serial [0-9a-f]{12}\b", ended.stderr)
+    assert (founded / "ken" / "ken.p12").stat().st_size
 
 
 def test_nothing_is_revoked_without_a_word(founded: Path) -> None:

@@ -211,12 +211,20 @@ def test_a_certificate_that_others_keep_is_looked_at_and_its_key_is_not(
     write(any_shell, f"{base}/other.key", other)
     both = CertificateOnHost(certificate=f"{base}/both.pem", private_key=f"{base}/both.pem")
     wrong = CertificateOnHost(certificate=f"{base}/both.pem", private_key=f"{base}/other.key")
+    squeezed = ["short.key"] if shutil.which("openssl") else []
+    if squeezed:
+        compress = ["openssl", "ec", "-conv_form", "compressed"]
+        made = subprocess.run(compress, input=key, capture_output=True, check=True).stdout
+        write(any_shell, f"{base}/short.key", made)
+    short = CertificateOnHost(certificate=f"{base}/both.pem", private_key=f"{base}/short.key")
     gone = CertificateOnHost(certificate=f"{base}/gone.pem", private_key=f"{base}/gone.key")
     transport = Remembering(any_shell.host.transport)
 
-    found = verbs.observe(replace(any_shell.host, transport=transport), watched=(both, wrong, gone))
+    found = verbs.observe(
+        replace(any_shell.host, transport=transport), watched=(both, wrong, gone, short)
+    )
 
-    assert set(found.watched) == {f"{base}/both.pem", f"{base}/other.key"}
+    assert set(found.watched) == {f"{base}/{name}" for name in ("both.pem", "other.key", *squeezed)}
     assert found.watched[both.certificate].digest == sha256(key + leaf).hexdigest()
     assert x509.load_pem_x509_certificate(
         found.watched[both.certificate].certificates.encode()
@@ -227,6 +235,7 @@ def test_a_certificate_that_others_keep_is_looked_at_and_its_key_is_not(
         {
             (both.certificate, both.private_key): "yes",
             (wrong.certificate, wrong.private_key): "no",
+            **dict.fromkeys([(short.certificate, short.private_key)] * len(squeezed), "yes"),
         }
         if shutil.which("openssl")
         else {}

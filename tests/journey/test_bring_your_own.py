@@ -131,6 +131,11 @@ def test_what_is_wrong_on_the_host_stops_an_apply_and_warns_in_status(
     certbot.renew(tmp_path / "good")
     desk.apply()
 
+    twice = {"on_host": {**certbot.source["on_host"], "chain": certbot.certificate}}  # type: ignore[dict-item]
+    site(desk, certificate=twice)
+    assert "leave chain out" in desk.deployer("plan", status=2).stderr
+    site(desk, certificate=certbot.source)
+
     certbot.renew(tmp_path / "expired")
     refused = desk.deployer("plan", status=2)
     assert "expired on 2021-01-01" in refused.stderr
@@ -227,10 +232,10 @@ def test_files_that_do_not_belong_together_are_refused_before_anything_is_sent(
     locked = ("openssl", "pkey", "-in", "api.key", "-aes256", "-passout", "pass:x")
     subprocess.run([*locked, "-out", "locked.key"], cwd=desk.directory, check=True)
 
-    def complaint(certificate: str, key: str, *, status: int = 1) -> str:
+    def complaint(certificate: str, key: str) -> str:
         files = {"certificate": certificate, "private_key": key}
         site(desk, certificate={"files": files})
-        return desk.apply(status=status).stderr
+        return desk.apply(status=2).stderr
 
     assert "other.key is not the key of api.fullchain.pem" in complaint(
         "api.fullchain.pem", "other.key"
@@ -240,9 +245,13 @@ def test_files_that_do_not_belong_together_are_refused_before_anything_is_sent(
     assert "locked.key is encrypted" in encrypted
     assert "openssl pkey -in locked.key -out locked.key.open" in encrypted
     assert f"other.fullchain.pem: CN={SITE} does not cover {SITE}" in complaint(
-        "other.fullchain.pem", "other.key", status=2
+        "other.fullchain.pem", "other.key"
     )
-    assert "no certificate of its issuer follows" in complaint("api.pem", "api.key", status=2)
+    assert "no certificate of its issuer follows" in complaint("api.pem", "api.key")
+    # One host's file is no reason for silence about the others.
+    site(desk, certificate={"files": {"certificate": "nowhere.pem", "private_key": "api.key"}})
+    (failed,) = desk.events("host", "status", status=9)
+    assert "cannot read nowhere.pem" in failed["summary"]
     assert not desk.host.exec(["ls", desk.host.layout.root], check=False).stdout
 
 

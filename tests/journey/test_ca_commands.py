@@ -6,14 +6,20 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from deployer.pki import pem
+from deployer.pki.keys import private_key_pem
 from tests.journey.workbench import PASSPHRASE, deployer, found_ca
 
 WITH_PASSPHRASE = ("--passphrase-file", "passphrase")
@@ -290,3 +296,151 @@ def test_an_authority_can_be_revoked_by_the_root(ca: Path) -> None:
     deployer(ca, "cert", "revoke", servers["serial"], "--yes", *WITH_PASSPHRASE)
 
     assert [one["name"] for one in certificates(ca, "--status", "revoked")] == ["servers"]
+
+
+def test_a_key_exported_before_the_passphrase_changed_brings_its_own(ca: Path) -> None:
+    deployer(ca, "ca", "export", "--root-key", "root.key", *WITH_PASSPHRASE)
+    (ca / "new").write_text("a wholly different one\n")
+    (ca / "new").chmod(0o600)
+    deployer(ca, "ca", "passphrase", "--new-passphrase-file", "new", *WITH_PASSPHRASE)
+    prepare = ("ca", "prepare", "clients", "--root-key", "root.key")
+
+    old = deployer(ca, *prepare, *WITH_PASSPHRASE, status=1).stderr
+    assert "does not open" in old, "nothing new is sealed with the passphrase of yesterday"
+    deployer(ca, *prepare, "--passphrase-file", "new", "--root-key-passphrase-file", "passphrase")
+    deployer(ca, "ca", "activate", "clients")
+
+    deployer(ca, "client", "issue", "bob", "--passphrase-file", "new")
+    deployer(ca, "ca", "crl", "--renew", "--passphrase-file", "new")
+
+
+def test_a_root_whose_state_is_lost_is_brought_back_with_its_exported_key(ca: Path) -> None:
+    (ca / "root.pem").write_text(deployer(ca, "ca", "export").stdout)
+    deployer(ca, "ca", "export", "--root-key", "root.key", *WITH_PASSPHRASE)
+    (ca / ".deployer").rename(ca / "lost")
+
+    deployer(
+        ca, "ca", "init", "--import", "root.pem", "--import-key", "root.key",
+        "--import-password-file", "passphrase", *WITH_PASSPHRASE,
+    )  # fmt: skip
+
+    assert [one["name"] for one in authorities(ca)] == ["root", "servers", "clients"]
+    assert deployer(ca, "ca", "export").stdout == (ca / "root.pem").read_text()
+
+
+def test_what_was_issued_after_a_backup_can_be_revoked_after_its_restoration(ca: Path) -> None:
+    deployer(ca, "ca", "backup", "backup.db")
+    deployer(ca, "client", "issue", "bob", *WITH_PASSPHRASE)
+    (ca / ".deployer").rename(ca / "lost")
+    deployer(ca, "ca", "restore", "backup.db")
+    assert not certificates(ca, "--name", "bob")
+
+    deployer(ca, "cert", "revoke", "--file", "bob/bob.pem", "--yes", *WITH_PASSPHRASE)
+
+    (bob,) = certificates(ca, "--status", "revoked")
+    deployer(ca, "ca", "crl", "clients", "-o", "lists")
+    leaf = x509.load_pem_x509_certificates((ca / "bob/bob.pem").read_bytes())[0]
+    assert int(bob["serial"], 16) == leaf.serial_number
+    for crl in pem.read_crls((ca / "lists/clients-G1.crl.pem").read_bytes()):
+        assert crl.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
+    deployer(ca, "ca", "verify-journal")
+
+
+def test_somebody_elses_certificate_cannot_be_revoked_here(ca: Path, project: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key",
+         "-out", "x.pem", "-subj", "/CN=stranger"],
+        cwd=ca, check=True, capture_output=True,
+    )  # fmt: skip
+
+    said = deployer(
+        ca, "cert", "revoke", "--file", "x.pem", "--yes", *WITH_PASSPHRASE, status=1
+    ).stderr
+
+    assert "was issued by no authority of this CA" in said
+
+
+def test_a_revocation_of_an_imported_ca_goes_on_to_count(project: Path) -> None:
+    old = forged_ca(project)
+    deployer(
+        project, "ca", "init", "--import", "old.pem", "--import-key", "old.key",
+        "--import-crl", "old.crl", *WITH_PASSPHRASE,
+    )  # fmt: skip
+
+    deployer(project, "ca", "crl", "-o", "lists")
+
+    lists = pem.read_crls((project / "lists/ca-G1.crl.pem").read_bytes())
+    assert all(crl.get_revoked_certificate_by_serial_number(4711) for crl in lists)
+    assert min(map(number, lists)) > old
+
+
+def forged_ca(directory: Path) -> int:
+    """Make a CA that may have none below it, whose list revokes 4711; return the list's number."""
+    now = datetime.now(UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Old CA")])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    usage = dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+         "key_agreement", "encipher_only", "decipher_only"), False,
+    )  # fmt: skip
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1000))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
+        .add_extension(identifier, critical=False)
+        .sign(key, SHA256())
+    )
+    entry = x509.RevokedCertificateBuilder(4711, now).build()
+    crl = (
+        x509.CertificateRevocationListBuilder(name, now, now + timedelta(days=7))
+        .add_revoked_certificate(entry)
+        .add_extension(x509.CRLNumber(2**40), critical=False)
+        .sign(key, SHA256())
+    )
+    (directory / "old.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (directory / "old.crl").write_bytes(crl.public_bytes(Encoding.DER))
+    (directory / "old.key").write_bytes(private_key_pem(key))
+    return 2**40
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (("ca", "init", "--import-key", "old.key"), "belong to --import"),
+        (("ca", "init", "--key-type", "rsa-2048"), "there is no 'rsa-2048'"),
+        (("ca", "verify-journal", "--head", "1234"), "64 hexadecimal digits"),
+        (("ca", "retire", "clients", "first"), "write G1"),
+        (("cert", "revoke"), "nothing says what to revoke"),
+        (("cert", "list", "--status", "good"), "there is no 'good'"),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(ca: Path, typed: tuple[str, ...], why: str) -> None:
+    assert why in deployer(ca, *typed, status=5).stderr
+
+
+def test_an_authority_that_there_is_not_lists_nothing_in_silence(ca: Path) -> None:
+    said = deployer(ca, "cert", "list", "--authority", "client", status=1).stderr
+
+    assert "did you mean clients?" in said
+
+
+def test_a_founding_that_failed_leaves_no_ca(project: Path) -> None:
+    deployer(project, "ca", "init", "--name", "a" * 90, *WITH_PASSPHRASE, status=1)
+
+    assert "there is no CA" in deployer(project, "ca", "show", status=1).stderr
+    deployer(project, "ca", "init", *WITH_PASSPHRASE)
+
+
+def test_an_older_list_of_a_root_in_a_safe_is_not_sent_to_anybody(ca: Path) -> None:
+    (ca / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
+    deployer(ca, "ca", "export", "--root-key", "root.key", *WITH_PASSPHRASE)
+    deployer(ca, "ca", "backup", "backup.db")
+    (ca / ".deployer").rename(ca / "lost")
+    deployer(ca, "ca", "restore", "backup.db")
+
+    refused = deployer(ca, "apply", "--yes", *WITH_PASSPHRASE, status=1).stderr
+
+    assert "ca crl root --renew --root-key" in refused
+    deployer(ca, "ca", "crl", "--renew", "--root-key", "root.key", *WITH_PASSPHRASE)
+    deployer(ca, "apply", "--yes", "-T", "1", *WITH_PASSPHRASE, status=4)

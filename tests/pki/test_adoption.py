@@ -407,3 +407,19 @@ def test_the_key_of_an_adoption_does_not_show() -> None:
 
     assert "PrivateKey" not in repr(found)
     assert "PrivateKey" not in repr(examine(ROOT, (), KEY, now=NOW))
+
+
+def test_an_authority_for_one_purpose_issues_that_itself() -> None:
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+
+    adoption = examine(forge(ROOT, KEY, add=[usage]), (), KEY, now=NOW)
+
+    assert adoption.direct
+    assert adoption.authority.issues(CLIENT)
+    assert not adoption.authority.issues(SERVER)
+
+
+def test_a_certificate_in_der_is_read_as_well() -> None:
+    found = read_ca(ROOT.public_bytes(Encoding.DER), private_key_pem(KEY), None)
+
+    assert found.certificate == ROOT

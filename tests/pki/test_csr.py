@@ -148,3 +148,16 @@ def test_a_request_with_a_hash_that_is_not_trusted_still_proves_its_key() -> Non
     found = read_csr(builder.sign(KEY, hashes.SHA512()).public_bytes(Encoding.PEM))
 
     assert is_same_key(found.public_key, KEY.public_key())
+
+
+def test_a_request_writes_no_lines_of_its_own() -> None:
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "alice"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "A\ndeployer: all is well\x1b[0m"),
+        ]
+    )
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    text = builder.sign(KEY, signature_hash(KEY)).public_bytes(Encoding.PEM)
+
+    assert read_csr(text).ignored == ("O=A\\x0adeployer: all is well\\x1b[0m",)

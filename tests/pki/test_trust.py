@@ -1,6 +1,8 @@
 """What clients are verified against, checked before a mistake locks all of them out."""
 
-from datetime import datetime, timedelta
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -15,6 +17,7 @@ from deployer.pki.keys import KeyType, private_key_pem
 from deployer.pki.material import Problem
 from deployer.pki.pem import write_certificates, write_crls
 from deployer.pki.trust import Revocation, check_crls, check_trust, depth, issuing
+from tests.journey.foreign import ForeignCa
 from tests.pki.examples import NOW, client_leaf, key_of, pki
 
 CA = pki().clients.authority
@@ -289,3 +292,95 @@ def test_the_authorities_of_clients_are_those_that_issued_no_other() -> None:
     assert issuing([clients, root]) == (clients,)
     assert issuing([root, clients, servers]) == (clients, servers)
     assert issuing([root]) == (root,)
+
+
+def test_a_renewed_root_beside_its_former_self_is_one_authority() -> None:
+    root = ROOT_CA.certificate
+    renewed = cross_signed(pki().root, by=pki().root)
+
+    assert issuing([root, renewed]) == (root, renewed)
+    assert issuing([root, renewed, CA.certificate]) == (CA.certificate,)
+    assert crl_problems(GOOD + GOOD, (*BUNDLE, renewed)) == ""
+
+
+def listed(
+    extension: x509.ExtensionType, signer: Signer | None = None
+) -> x509.CertificateRevocationList:
+    signer = signer or pki().clients
+    builder = x509.CertificateRevocationListBuilder(
+        issuer_name=signer.authority.certificate.subject,
+        last_update=NOW - timedelta(hours=2),
+        next_update=NOW + timedelta(days=1),
+    )
+    return signer.sign_crl(builder.add_extension(extension, critical=True))
+
+
+def scope(**says: object) -> x509.IssuingDistributionPoint:
+    nothing: dict[str, object] = {
+        "full_name": None,
+        "relative_name": None,
+        "only_contains_user_certs": False,
+        "only_contains_ca_certs": False,
+        "only_some_reasons": None,
+        "indirect_crl": False,
+        "only_contains_attribute_certs": False,
+    }
+    return x509.IssuingDistributionPoint(**{**nothing, **says})  # type: ignore[arg-type]
+
+
+def test_lists_in_two_parts_are_complete_together() -> None:
+    clients = listed(scope(only_contains_user_certs=True))
+    authorities = listed(scope(only_contains_ca_certs=True))
+    root = write_crls(ROOT_CRLS)
+
+    assert crl_problems(write_crls([clients]) + root) == ""
+    assert "is of authorities alone" in crl_problems(write_crls([authorities]) + root)
+    again = listed(scope(only_contains_ca_certs=True))
+    both = write_crls([clients, again]) + root
+    assert "alone" not in crl_problems(both)
+
+
+def test_a_roots_list_of_clients_alone_says_nothing_of_authorities() -> None:
+    lists = write_crls([*CLIENT_CRLS, listed(scope(only_contains_user_certs=True), pki().root)])
+
+    assert "Root CA G1,O=Example is of clients alone" in crl_problems(lists)
+    assert crl_problems(lists, revocation="leaf") == ""
+
+
+def test_a_list_of_one_place_is_a_part() -> None:
+    where = [x509.UniformResourceIdentifier("http://ca.example/1.crl")]
+
+    found = check_crls(
+        "x", GOOD + write_crls([listed(scope(full_name=where))]), trust=BUNDLE, revocation="leaf",
+        now=NOW,
+    )  # fmt: skip
+
+    assert ["covers a part" in one.message for one in found] == [True]
+    assert "complete list" in found[0].hint
+
+
+def test_a_critical_extension_that_openssl_does_not_know_is_found() -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+
+    assert "critical extension 1.2.3.4" in crl_problems(GOOD + write_crls([listed(unknown)]))
+
+
+def test_an_authority_whose_clients_come_in_needs_a_list_wherever_it_stands() -> None:
+    found = check_crls(
+        "x", write_crls(CLIENT_CRLS), trust=BUNDLE, revocation="leaf", issuers=BUNDLE, now=NOW
+    )
+
+    assert [one.message for one in found] == ["there is no CRL of CN=Example Root CA G1,O=Example"]
+
+
+def test_an_old_signature_is_called_so_and_not_a_missing_root(tmp_path: Path) -> None:
+    old = ForeignCa.root(tmp_path / "root", "/CN=Old Root")
+    (old.directory / "e").write_text("basicConstraints=critical,CA:TRUE\n")
+    for command in (
+        "openssl req -new -newkey rsa:2048 -nodes -keyout k -out r -subj /CN=Old",
+        "openssl x509 -req -sha1 -in r -CA ca.pem -CAkey ca.key -set_serial 7 -out c -extfile e",
+    ):
+        subprocess.run(command.split(), cwd=old.directory, capture_output=True, check=True)
+    bundle = (old.directory / "c").read_bytes() + old.bundle
+
+    assert trust_problems(bundle, datetime.now(UTC)) == "CN=Old is signed with sha1"

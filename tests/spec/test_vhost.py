@@ -190,6 +190,9 @@ def test_a_certificate_is_issued_or_comes_from_files_or_is_on_the_host() -> None
     "certificate",
     [
         *("isued", None, 1, [], {"files": {"certificate": "a.pem"}}),
+        {},
+        {"files": None},
+        {"files": None, "on_host": None},
         {"files": FILES, "on_host": ON_HOST},
         {"on_host": ON_HOST | {"private_key": "relative.key"}},
         {"on_host": ON_HOST | {"certificate": '/a"b'}},
@@ -206,5 +209,25 @@ def test_client_authorities_are_ours_or_in_files() -> None:
 
     ours, theirs = site.client_auth.authorities
     assert (ours.file, theirs.file, theirs.crl) == (None, "a.pem", "a.crl")
-    for wrong in (["cleints"], [{"crl": "a.crl"}], [{"fil": "a.pem"}], [None]):
+    wrongs: list[list[object]] = [["cleints"], [{"crl": "a.crl"}], [{"fil": "a.pem"}], [None]]
+    for wrong in wrongs:
         assert "authorities" in why(client_auth={"authorities": wrong})
+
+
+@pytest.mark.parametrize(
+    ("authorities", "words"),
+    [
+        ([], "is empty: name one at least"),
+        (["client"], "did you mean clients?"),
+        ([{"file": None}], "file is empty: must be clients, or {file"),
+        ([{}], "it is empty: must be clients"),
+        ([{"fil": None}], "authorities.0.fil\n"),
+    ],
+)
+def test_what_is_wrong_with_authorities_is_said_in_words(authorities: object, words: str) -> None:
+    assert words in why(client_auth={"authorities": authorities})
+
+
+def test_an_empty_path_never_means_ours() -> None:
+    assert "files is empty: must be issued" in why(certificate={"files": None})
+    assert "did you mean issued?" in why(certificate="isued")

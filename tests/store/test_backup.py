@@ -13,7 +13,7 @@ from cryptography import x509
 
 from deployer.pki.crl import CRL
 from deployer.store.backup import CannotBackUp, CannotRestore
-from deployer.store.faults import NewerState
+from deployer.store.faults import NewerState, NoState, StateError
 from deployer.store.state import Store
 from tests.store.examples import NOW, PASSPHRASE, busy_state, client_request, process
 
@@ -181,3 +181,63 @@ def test_two_backups_at_once_do_not_meet(store: Store, tmp_path: Path) -> None:
         thread.join()
 
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["state.db-wal", "state.db-shm"])
+def test_a_backup_never_meets_what_is_left_of_another_state(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    store.backup(tmp_path / "backup")
+    new = tmp_path / "new"
+    new.mkdir(mode=0o700)
+    (new / name).write_bytes(b"left")
+
+    with pytest.raises(CannotRestore, match=f"{name} is left of a state") as refusal:
+        Store.restore(tmp_path / "backup", new, now=NOW)
+    assert refusal.value.hint == f"move {new} aside first"
+    with pytest.raises(StateError, match=f"{name} is left of a state"):
+        Store.create(new, now=NOW)
+
+    assert (new / name).read_bytes() == b"left"
+    assert not (new / "state.db").exists()
+
+
+def test_a_restore_that_fails_makes_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "backup").write_text("not a database, but long enough to be read as one" * 99)
+
+    with pytest.raises(CannotRestore):
+        Store.restore(tmp_path / "backup", tmp_path / "a" / "b", now=NOW)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["backup"]
+
+
+def test_a_state_in_which_nothing_was_founded_is_none_and_may_be_replaced(
+    store: Store, tmp_path: Path
+) -> None:
+    store.backup(tmp_path / "backup")
+    with Store.create(tmp_path / "new", now=NOW) as blank:
+        blank.backup(tmp_path / "blank")
+
+    with pytest.raises(NoState, match="there is no CA in"):
+        Store.open(tmp_path / "new", now=NOW)
+    with pytest.raises(CannotRestore, match="holds no CA"):
+        Store.restore(tmp_path / "blank", tmp_path / "new", now=NOW)
+    with Store.restore(tmp_path / "backup", tmp_path / "new", now=NOW) as restored:
+        assert len(restored.authorities.list()) == 3
+
+
+def test_two_lists_in_the_second_of_a_restore_have_two_times(store: Store, tmp_path: Path) -> None:
+    store.backup(tmp_path / "backup")
+    signer = store.unlock("clients", PASSPHRASE)
+
+    with Store.restore(tmp_path / "backup", tmp_path / "new", now=NOW + DAY) as restored:
+        first, second = (restored.crls.publish(signer, now=NOW + DAY)[0] for _ in range(2))
+
+    assert first.last_update_utc == NOW + DAY
+    assert second.last_update_utc == NOW + DAY + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("directory", [Path(), Path("/")])
+def test_a_backup_is_a_file_and_no_directory(store: Store, directory: Path) -> None:
+    with pytest.raises(CannotBackUp, match="is a directory"):
+        store.backup(directory)

@@ -234,3 +234,20 @@ def test_only_what_an_authority_issued_can_be_revoked_by_it(store: Store) -> Non
         with pytest.raises(UnknownCertificate, match="clients G1 issued no certificate"):
             store.certificates.revoke(serial, clients, now=NOW)
     assert store.crls.current(clients.authority) == before
+
+
+def test_long_superseded_lists_are_dropped_and_the_journal_says_so(store: Store) -> None:
+    signer = store.unlock("clients", PASSPHRASE)
+    for day in range(4):
+        store.crls.publish(signer, now=NOW + day * DAY)
+
+    with store._database.reading() as connection:  # noqa: SLF001
+        query = (
+            "SELECT a.name, count(DISTINCT c.ladder), count(DISTINCT iif(c.crl IS NULL, NULL, "
+            "c.ladder)) FROM crls c JOIN authorities a ON a.id = c.authority_id GROUP BY a.name"
+        )
+        found = {row[0]: tuple(row[1:]) for row in connection.exec_driver_sql(query)}
+    assert found == {"root": (1, 1), "servers": (1, 1), "clients": (5, 2)}
+    kinds = [event.kind for event in store.journal.list()]
+    assert kinds.count("crls dropped") == 3
+    store.journal.verify()

@@ -1,5 +1,6 @@
 """Keys that leave the state, and passphrases that change."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,20 @@ def test_a_passphrase_changes_without_the_keys_that_are_elsewhere(store: Store) 
 
     store.unlock("servers", NEW)
     store.authorities.unlock_exported("root", exported, PASSPHRASE)
+
+
+def test_a_reader_in_the_way_is_no_failure_and_the_key_goes_with_it(
+    store: Store, state: Path
+) -> None:
+    sealed = sealed_keys(store)[0]
+    reader = sqlite3.connect(state / "state.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM events").fetchone()
+
+    assert not store.authorities.forget_key("root", now=NOW)
+
+    with pytest.raises(KeyElsewhere):
+        store.unlock("root", PASSPHRASE)
+    reader.close()
+    assert store.authorities.forget_key("root", now=NOW)
+    assert not traces(sealed, state)

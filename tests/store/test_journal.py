@@ -190,4 +190,5 @@ def test_everything_that_happened_has_its_event(busy: Path) -> None:
         "certificate issued",
         "certificate revoked",
         "crls published",
+        "crls dropped",
     }

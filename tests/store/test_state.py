@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,23 @@ def test_every_commit_is_on_the_disk_before_it_counts(store: Store) -> None:
         }
 
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_question_mark_is_part_of_a_path(tmp_path: Path) -> None:
+    directory = tmp_path / "what?mode=memory#%20"
+    found_ca(directory)
+
+    with Store.open(directory, now=NOW) as store:
+        assert len(store.authorities.list()) == 3
+    assert (directory / "state.db").stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == [directory.name]
+
+
+def test_a_text_that_cannot_be_decoded_is_damage(state: Path) -> None:
+    with closing(sqlite3.connect(state / "state.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE certificates SET subject = CAST(x'ff41' AS TEXT)")
+
+    with Store.open(state, now=NOW) as store:
+        for reading in (store.certificates.list, store.journal.verify):
+            with pytest.raises(DamagedState, match="is damaged"):
+                reading()

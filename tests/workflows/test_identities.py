@@ -2,7 +2,9 @@
 
 import re
 import stat
+from dataclasses import replace
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deployer.errors import DeployerError
-from deployer.pki.keys import KeyType, is_same_key
+from deployer.pki.keys import KeyType, PublicKey, is_same_key
+from deployer.pki.profiles import CLIENT
+from deployer.store.randomness import generate_key
 from deployer.store.state import Store
-from deployer.workflows.handover import HandOver, HandOverError, Part
+from deployer.workflows.handover import HandOver, HandOverError, Part, path_of
+from deployer.workflows.holders import Taken, already_held
 from deployer.workflows.identities import Registrar, wished, wished_again
 from deployer.workflows.sheet import alternative_names, called
 from tests.store.examples import CHEAP, NOW, PASSPHRASE
@@ -187,6 +192,115 @@ def test_who_was_revoked_is_not_renewed(registrar: Registrar, alice: HandOver) -
 def test_whoever_never_had_a_certificate_has_none_to_renew(registrar: Registrar) -> None:
     with pytest.raises(DeployerError, match="'bob'"):
         wished_again("bob", registrar.store)
+
+
+def test_a_renewal_of_what_was_cut_is_not_cut_again(registrar: Registrar, tmp_path: Path) -> None:
+    registrar.hand_over(wished("alice", lifetime=3000 * DAY), tmp_path / "alice")
+
+    wish = wished_again("alice", registrar.store)
+
+    assert wish.lifetime == CLIENT.lifetime
+    (remark,) = registrar.hand_over(wish, tmp_path / "again").remarks
+    assert "this one is for 365d" in remark
+    assert not wished_again("alice", registrar.store, lifetime=DAY).remarks
+
+
+@pytest.fixture
+def bob(registrar: Registrar, tmp_path: Path) -> tuple[HandOver, PublicKey]:
+    """Somebody who keeps their own key."""
+    key = generate_key(KeyType.P256).public_key()
+    wish = replace(wished("bob"), public_key=key)
+    return registrar.hand_over(wish, tmp_path / "bob"), key
+
+
+def test_a_key_that_was_never_here_is_not_made_anew(
+    registrar: Registrar, bob: tuple[HandOver, PublicKey]
+) -> None:
+    with pytest.raises(DeployerError, match="their own") as caught:
+        wished_again("bob", registrar.store)
+
+    assert caught.value.hint == "deployer client issue bob --csr FILE"
+
+
+def test_a_compromised_key_is_not_certified_again(
+    registrar: Registrar, bob: tuple[HandOver, PublicKey], tmp_path: Path
+) -> None:
+    serial = bob[0].issued.certificate.serial_number
+    reason = x509.ReasonFlags.key_compromise
+    registrar.store.certificates.revoke(serial, registrar.signer, now=NOW, reason=reason)
+
+    with pytest.raises(DeployerError, match=f"compromised with the certificate {serial:x} of bob"):
+        registrar.hand_over(replace(wished("rob"), public_key=bob[1]), tmp_path / "rob")
+
+    other = generate_key(KeyType.P256).public_key()
+    registrar.hand_over(replace(wished("rob"), public_key=other), tmp_path / "rob")
+
+
+def test_a_superseded_key_may_be_certified_again(
+    registrar: Registrar, bob: tuple[HandOver, PublicKey], tmp_path: Path
+) -> None:
+    serial = bob[0].issued.certificate.serial_number
+    reason = x509.ReasonFlags.superseded
+    registrar.store.certificates.revoke(serial, registrar.signer, now=NOW, reason=reason)
+
+    registrar.hand_over(replace(wished("bob"), public_key=bob[1]), tmp_path / "again")
+
+
+def test_whoever_has_a_certificate_is_not_named_by_a_request_alone(
+    registrar: Registrar, alice: HandOver
+) -> None:
+    store = registrar.store
+    with pytest.raises(Taken, match="alice has 1 valid certificate already"):
+        already_held(alice.name, store, now=NOW, meant=False)
+
+    assert "renew" in already_held(alice.name, store, now=NOW, meant=True)
+    assert already_held("bob", store, now=NOW, meant=False) == ""
+    assert already_held(alice.name, store, now=NOW + 40 * DAY, meant=False) == ""
+
+
+def test_a_file_that_cannot_be_filled_after_the_signature_says_what_to_revoke(
+    registrar: Registrar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: HandOver, __: str) -> str:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("deployer.workflows.identities.sheet", full)
+
+    with pytest.raises(HandOverError, match="No space left") as caught:
+        registrar.hand_over(wished("alice"), tmp_path / "alice")
+
+    (record,) = registrar.store.certificates.list(kind="client")
+    prefix = f"{record.serial:x}"[:12]
+    assert caught.value.hint == f"it was issued: deployer client revoke alice --serial {prefix}"
+    assert not (tmp_path / "alice").exists()
+
+
+def test_a_directory_is_one_identitys(
+    registrar: Registrar, alice: HandOver, tmp_path: Path
+) -> None:
+    with pytest.raises(HandOverError, match="holds the files of 'alice'") as caught:
+        registrar.hand_over(wished("bob"), alice.directory)
+
+    assert "-o" in caught.value.hint
+    assert not list(tmp_path.rglob("bob.*"))
+
+
+def test_directories_that_were_made_for_nothing_are_taken_away(
+    registrar: Registrar, tmp_path: Path
+) -> None:
+    with pytest.raises(DeployerError):
+        registrar.hand_over(wished("alice", lifetime=-DAY), tmp_path / "a" / "b" / "c")
+
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("a:b", "a_b"), ('<x> "y|z?*', "_x_ _y_z__"), ("nul", "_nul"), ("COM1.x", "_COM1.x"),
+     ("console", "console"), ("Łucja & Søn", "Łucja & Søn"), ("100%", "100_")],
+)  # fmt: skip
+def test_files_have_names_that_windows_can_hold(name: str, file: str) -> None:
+    assert path_of(Path(), name, Part.CERTIFICATE) == Path(f"{file}.pem")
 
 
 def test_a_name_that_the_root_does_not_allow_is_refused_before_anything_is_signed(

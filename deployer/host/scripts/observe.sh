@@ -56,8 +56,18 @@ fits() {
   case $other in
     "$one") say fits yes "$1	$2" ;;
     '') [ ! -r "$2" ] || say fits unreadable "$1	$2" ;;
-    *) say fits no "$1	$2" ;;
+    *) if same_point "$one" "$other"; then say fits yes "$1	$2"; else say fits no "$1	$2"; fi ;;
   esac
+}
+
+# A key on an elliptic curve may be written compressed or not; any other fails here.
+same_point() {
+  one=$(uncompressed "$1") && other=$(uncompressed "$2") && [ -n "$one" ] && [ "$one" = "$other" ]
+}
+
+uncompressed() {
+  printf '%s\n' "$1" |
+    openssl ec -pubin -pubout -conv_form uncompressed -param_enc named_curve 2>/dev/null
 }
 
 first_line() {
