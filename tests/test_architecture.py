@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "decision",
             "result",
             "plan",
+            "platforms",
             "resources",
         }
     ),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.apache.rendering import Templates
+from deployer.platforms import Platform
 from deployer.release import File, Release
 from deployer.spec.server import ServerSpec
 from deployer.spec.vhost import VhostSpec
@@ -47,7 +48,7 @@ class Leaf:
 
 
 def render_sites(
-    spec: ServerSpec, trust: Mapping[str, Trust], templates: Templates
+    spec: ServerSpec, platform: Platform, trust: Mapping[str, Trust], templates: Templates
 ) -> dict[str, str]:
     """
     Render every Apache file of a host, by its path in the release. Needs no key.
@@ -56,11 +57,12 @@ def render_sites(
     """
     first_on = {vhost.address: vhost for vhost in reversed(spec.vhosts)}
     listens = sorted(
-        {vhost.listen for vhost in spec.vhosts if vhost.port not in spec.layout.listens}, key=str
+        {vhost.listen for vhost in spec.vhosts if vhost.port not in platform.layout.listens},
+        key=str,
     )
     deny = spec.default_vhost == "deny"
     sites = {
-        "include.conf": templates.render("apache/include.conf.j2", layout=spec.layout),
+        "include.conf": templates.render("apache/include.conf.j2", layout=platform.layout),
         "sites/000-server.conf": templates.render(
             "apache/server.conf.j2",
             host=spec.host,
@@ -72,7 +74,7 @@ def render_sites(
         sites[f"sites/{vhost.slug}.conf"] = templates.render(
             "apache/vhost.conf.j2",
             host=spec.host,
-            layout=spec.layout,
+            layout=platform.layout,
             site=vhost,
             trust=trust.get(vhost.slug),
         )
@@ -81,13 +83,15 @@ def render_sites(
 
 def compile_release(
     spec: ServerSpec,
+    platform: Platform,
     leaves: Mapping[str, Leaf],
     trust: Mapping[str, Trust],
     templates: Templates,
 ) -> Release:
     """Compile the complete release of a host."""
     files = [
-        File.of(path, text.encode()) for path, text in render_sites(spec, trust, templates).items()
+        File.of(path, text.encode())
+        for path, text in render_sites(spec, platform, trust, templates).items()
     ]
     for slug, leaf in leaves.items():
         if leaf.on_host:

@@ -192,7 +192,7 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     return Deployment(
         host=one.host,
         found=one.found,
-        release=compile_release(spec, leaves, trust, operator.templates),
+        release=compile_release(spec, one.platform, leaves, trust, operator.templates),
         expectations=expectations(spec, leaves, one.found, admits=one.admits),
         clients=clients,
         switch=Switch(

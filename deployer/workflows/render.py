@@ -7,6 +7,7 @@ from pathlib import Path
 from deployer.apache.compile import render_sites
 from deployer.apache.rendering import Templates
 from deployer.inventory.model import Host
+from deployer.platforms import Platform
 from deployer.store.state import Store
 from deployer.workflows.supplies import SupplyReader
 from deployer.workflows.targets import specs
@@ -28,7 +29,12 @@ def render_all(
     wanted = specs(hosts)
     supplies = SupplyReader(root).read(wanted)
     return {
-        spec.host: render_sites(spec, trust_of(spec, store, supplies, now=now), templates)
+        spec.host: render_sites(
+            spec,
+            Platform.assumed(spec.layout),
+            trust_of(spec, store, supplies, now=now),
+            templates,
+        )
         for spec in wanted
     }
 

@@ -28,6 +28,7 @@ from deployer.host.script import Host
 from deployer.observation import Observation, Pending
 from deployer.pki.material import Problem
 from deployer.plan import Plan, plan
+from deployer.platforms import Platform
 from deployer.result import Event, Listener, Step
 from deployer.spec.connection import Connection
 from deployer.spec.server import ServerSpec
@@ -61,6 +62,7 @@ class Surveyed:
     target: Target
     host: Host = field(repr=False)
     found: Observation = field(repr=False)
+    platform: Platform
     decision: Decision
     plan: Plan
     supplies: Supplies = field(repr=False)
@@ -160,13 +162,15 @@ class Survey(AbstractContextManager["Survey"]):
             _fit(target, found)
             decision = decide(spec, found, self._store, supplies, self._now)
             trust = trust_of(spec, self._store, supplies, now=self._now, stale=self._stale)
-            release = compile_release(spec, decision.preview(), trust, self._templates)
+            platform = Platform.assumed(spec.layout)
+            release = compile_release(spec, platform, decision.preview(), trust, self._templates)
         except DeployerError as error:
             return error
         return Surveyed(
             target=target,
             host=host,
             found=found,
+            platform=platform,
             decision=decision,
             plan=plan(release, found),
             supplies=supplies,

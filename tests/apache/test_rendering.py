@@ -11,6 +11,7 @@ import pytest
 from deployer.apache.compile import Trust, render_sites
 from deployer.apache.rendering import TemplateFailed, Templates
 from deployer.inventory.loading import load_inventory
+from deployer.platforms import Platform
 from deployer.sources import read_sources
 from deployer.spec.server import server_specs
 from deployer.workflows.project import Project
@@ -30,7 +31,10 @@ def rendered() -> dict[Path, str]:
         Path(spec.host) / path: text
         for spec in server_specs(inventory.hosts.values())
         for path, text in render_sites(
-            spec, dict.fromkeys((vhost.slug for vhost in spec.vhosts), TRUST), project.templates()
+            spec,
+            Platform.assumed(spec.layout),
+            dict.fromkeys((vhost.slug for vhost in spec.vhosts), TRUST),
+            project.templates(),
         ).items()
     }
 
