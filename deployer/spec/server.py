@@ -14,10 +14,11 @@ from deployer.errors import nearest
 from deployer.inventory.model import Host
 from deployer.inventory.place import Place, Problem, Steps
 from deployer.layouts import DEBIAN, Layout
+from deployer.spec.fields import no_boolean
 from deployer.spec.layout import read_layout
 from deployer.spec.model import Spec
 from deployer.spec.problems import Origin, SpecError, problems_of
-from deployer.spec.vhost import ClientAuth, VhostSpec, no_boolean
+from deployer.spec.vhost import ClientAuth, VhostSpec
 
 VHOSTS = "apache_vhosts"
 LAYOUT = "mtls_layout"
@@ -32,6 +33,8 @@ class Settings(Spec):
     """Who answers a client that names no site: a vhost of ours that refuses, or whoever did."""
     confirm_timeout: Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=3600)] = 60
     """Seconds after which a host undoes a switch that nobody confirmed."""
+    accept: tuple[Annotated[str, Field(pattern="^MTLS-[0-9]{3}$")], ...] = ()
+    """Numbers of findings that are known here, and meant."""
 
 
 SETTINGS = {f"mtls_{key}": (key,) for key in Settings.model_fields}
@@ -53,6 +56,8 @@ class ServerSpec:
     vhosts: tuple[VhostSpec, ...]
     default_vhost: Literal["deny", "leave"]
     confirm_timeout: int
+    accept: frozenset[str] = frozenset()
+    """Numbers of findings that need not be told again."""
 
 
 def server_specs(hosts: Iterable[Host]) -> tuple[ServerSpec, ...]:
@@ -84,6 +89,7 @@ def server_spec(host: Host) -> ServerSpec:
         vhosts=tuple(vhosts.values()),
         default_vhost=settings.default_vhost,
         confirm_timeout=settings.confirm_timeout,
+        accept=frozenset(settings.accept),
     )
 
 
@@ -206,10 +212,14 @@ class _Reading:
 def _collisions(host: Host, vhosts: Mapping[int, VhostSpec]) -> Iterator[Problem]:
     """Find names that two sites of one address claim: Apache would serve the first, silently."""
     taken: dict[tuple[str, str], int] = {}
+    with_tls = {vhost.address for vhost in vhosts.values()}
     for at, vhost in vhosts.items():
+        place = host.variables.place_of(VHOSTS, (at,))
         for name in vhost.names:
             first = taken.setdefault((name, vhost.address), at)
             if first != at:
-                place = host.variables.place_of(VHOSTS, (at,))
                 text = f"{VHOSTS}[{at}]: {name} on {vhost.address} is {VHOSTS}[{first}] already"
                 yield Problem(place, text, host.name)
+        if vhost.redirect_port is not None and vhost.redirect_address in with_tls:
+            text = f"{VHOSTS}[{at}].redirect_http: {vhost.redirect_address} is for TLS already"
+            yield Problem(place, text, host.name)

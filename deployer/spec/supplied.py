@@ -45,7 +45,8 @@ def _says_something(*keys: str, instead: str) -> Callable[[object], object]:
     return check
 
 
-def _other_word(value: str, word: str, instead: str) -> ValueError:
+def other_word(value: str, word: str, instead: str) -> ValueError:
+    """Say what else a text may be, and which word may have been meant."""
     meant = nearest(value, [word])
     return ValueError(f"must be {instead}{f', {meant}' if meant else ''}")
 
@@ -84,7 +85,7 @@ class CertificateSource(Spec):
     def _issued_is_neither(cls, value: object) -> object:
         if isinstance(value, str):
             if value != ISSUED:
-                raise _other_word(value, ISSUED, SOURCES)
+                raise other_word(value, ISSUED, SOURCES)
             return {}
         return value
 
@@ -118,7 +119,7 @@ class ClientAuthority(Spec):
     def _ours_has_a_name(cls, value: object) -> object:
         if isinstance(value, str):
             if value != CLIENTS:
-                raise _other_word(value, CLIENTS, AUTHORITIES)
+                raise other_word(value, CLIENTS, AUTHORITIES)
             return {}
         return value
 

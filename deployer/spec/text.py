@@ -9,6 +9,7 @@ is read, and once more where the file is written.
 import re
 
 _NAMED_VARIABLE = re.compile(r"\$\{[A-Z][A-Z0-9_]*\}")
+_SECTION = re.compile(r"\s*<(/?)\s*([A-Za-z]*)")
 _AWKWARD_IN_PATHS = "<>\"'*?[]"
 
 
@@ -69,3 +70,31 @@ def layout_path(text: str) -> str:
         return absolute_path(text)
     rest = text[named.end() :]
     return named[0] + (absolute_path(rest) if rest else "")
+
+
+def raw_lines(text: str) -> str:
+    """
+    Check lines that go into a virtual host as they are: they must not end it.
+
+    A backslash at the end of a line joins it with the next, so that is done first, as Apache
+    does, and a tag cannot hide on two lines.
+    """
+    if any(not letter.isprintable() and letter not in "\n\t" for letter in text):
+        raise ValueError("contains a control character")
+    if text.rstrip("\n").endswith("\\"):
+        raise ValueError("ends with a backslash, which would swallow the line after it")
+    open_sections: list[str] = []
+    for line in text.replace("\\\n", "").splitlines():
+        found = _SECTION.match(line)
+        if found is None:
+            continue
+        name = found[2].lower()
+        if name == "virtualhost":
+            raise ValueError("must not begin or end a virtual host: it is inside of one")
+        if not found[1]:
+            open_sections.append(name)
+        elif not open_sections or open_sections.pop() != name:
+            raise ValueError(f"ends a section that it did not begin: </{found[2]}>")
+    if open_sections:
+        raise ValueError(f"begins a section that it does not end: <{open_sections[-1]}>")
+    return text.strip("\n")

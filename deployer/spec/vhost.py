@@ -5,168 +5,53 @@ The fields are the keys of `apache_vhosts` in an inventory, with every default d
 in a spec can be written into an Apache file and a certificate as it stands.
 """
 
-import ipaddress
-import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from deployer.pki.keys import KeyType
-from deployer.pki.names import InvalidName, dns_name
 from deployer.pki.profiles import SERVER
+from deployer.spec.access import WITH_PASSWORD, AllowRule, Passwords, PathRule, Telling
+from deployer.spec.fields import (
+    Depth,
+    Hsts,
+    Lifetime,
+    Listen,
+    Redirect,
+    ServerAlias,
+    ServerName,
+    TemplateName,
+    at_least_one,
+    verify_word,
+)
 from deployer.spec.model import Spec
+from deployer.spec.proxy import NOT_PROXIED, ProxyRoute
 from deployer.spec.supplied import CertificateSource, ClientAuthority, GivenAuthority, GivenSource
-from deployer.spec.text import absolute_path, checked
+from deployer.spec.text import absolute_path, raw_lines
 
 HTTPS_PORT = 443
-SHORTEST_LIFETIME = timedelta(hours=1)
-LONGEST_LIFETIME = SERVER.longest or SERVER.lifetime
-
-_LIFETIME = re.compile(r"([0-9]{1,6})\s*([dh])")
-_URL_PATH = re.compile(r"/[A-Za-z0-9/._~@:+,;=-]*")
-_BACKEND = re.compile(
-    r"(?P<origin>http://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(?P<port>[0-9]{1,5}))?)"
-    r"(?P<path>/.*)?"
-)
-
-
-def no_boolean(value: object) -> object:
-    """Refuse a boolean where a number is meant: `yes` is one to YAML, and 1 to Python."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not yes or no")  # noqa: TRY004 - pydantic's protocol
-    return value
-
-
-def _name(*, wildcard: bool) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        try:
-            return dns_name(checked(text), wildcard=wildcard)
-        except InvalidName as error:
-            hint = f", {error.hint}" if error.hint else ""
-            raise ValueError(f"{error.message}{hint}") from error
-
-    return check
-
-
-def _listen(value: object) -> object:
-    """Read a port, or an address and a port as Apache's `Listen` writes them."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("must be a port, or address:port")  # noqa: TRY004 - pydantic's protocol
-    address, colon, port = str(value).strip().rpartition(":")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= 65535:  # noqa: PLR2004
-        raise ValueError(f"{port!r} is not a port from 1 to 65535")
-    if not colon or address == "*":
-        return int(port)
-    bracketed = address.startswith("[") and address.endswith("]")
-    try:
-        parsed = ipaddress.ip_address(address[1:-1] if bracketed else address)
-    except ValueError as error:
-        raise ValueError(f"{address!r} is not an IP address, and Apache would ask DNS") from error
-    if bracketed != isinstance(parsed, ipaddress.IPv6Address) or "%" in address:
-        raise ValueError("an IPv6 address, and no other, stands in brackets: [2001:db8::1]:443")
-    return f"[{parsed}]:{int(port)}" if bracketed else f"{parsed}:{int(port)}"
-
-
-def _verify(value: object) -> object:
-    if isinstance(value, bool):
-        meant = "require" if value else "none"
-        said = "true" if value else "false"
-        raise ValueError(f"YAML reads this as {said}: write {meant}")  # noqa: TRY004
-    return value
-
-
-def _at_least_one(authorities: tuple[ClientAuthority, ...]) -> tuple[ClientAuthority, ...]:
-    if not authorities:
-        raise ValueError("is empty: name one at least, or leave it out for clients of ours")
-    return authorities
-
-
-def _lifetime(value: object) -> object:
-    found = _LIFETIME.fullmatch(str(value).strip()) if isinstance(value, str) else None
-    if isinstance(value, timedelta):
-        lifetime = value
-    elif found is not None:
-        number = int(found[1])
-        lifetime = timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
-    else:
-        raise ValueError("must be a number of days or hours: 90d, 12h")
-    if not SHORTEST_LIFETIME <= lifetime <= LONGEST_LIFETIME:
-        raise ValueError(f"must be from 1h to {LONGEST_LIFETIME.days}d, or clients refuse it")
-    return lifetime
-
-
-def _url_path(text: str) -> str:
-    if not _URL_PATH.fullmatch(text) or ".." in text.split("/") or "//" in text:
-        raise ValueError("is not a path of a URL: /, letters, digits and ._~@:+,;=-")
-    return text
-
-
-def _backend(text: str) -> str:
-    found = _BACKEND.fullmatch(checked(text))
-    if found is None:
-        # Over TLS Apache takes any backend for the right one, unless it is told whom to expect.
-        hint = ", for https backends cannot be verified yet" if text.startswith("https") else ""
-        raise ValueError(f"must be http://host[:port][/path]{hint}")
-    if found["port"] is not None and not 0 < int(found["port"]) <= 65535:  # noqa: PLR2004
-        raise ValueError(f"{found['port']} is not a port from 1 to 65535")
-    host = found["host"]
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        try:
-            dns_name(host)
-        except InvalidName as error:
-            raise ValueError(error.message) from error
-    _url_path(found["path"] or "/")
-    return text
-
-
-ServerName = Annotated[str, AfterValidator(_name(wildcard=False))]
-ServerAlias = Annotated[str, AfterValidator(_name(wildcard=True))]
-Listen = Annotated[int | str, BeforeValidator(_listen)]
-Depth = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=20)]
-Lifetime = Annotated[
-    timedelta,
-    BeforeValidator(_lifetime),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} *[dh]$"}),
-]
-
-
-class ProxyRoute(Spec):
-    """A path of a site that another server answers (`ProxyPass`)."""
-
-    path: Annotated[str, AfterValidator(_url_path)]
-    to: Annotated[str, AfterValidator(_backend)]
-
-    @model_validator(mode="after")
-    def _slashes_agree(self) -> Self:
-        """Give both a slash at the end, or neither: Apache replaces one text by the other."""
-        bare = self.to.rstrip("/")
-        to = f"{bare}/" if self.path.endswith("/") else bare
-        object.__setattr__(self, "to", to)
-        return self
+HTTP_PORT = 80
 
 
 class ClientAuth(Spec):
     """Who may come in: how a site judges client certificates."""
 
-    verify: Annotated[Literal["require", "optional", "none"], BeforeValidator(_verify)] = "require"
+    verify: Annotated[Literal["require", "optional", "none"], BeforeValidator(verify_word)] = (
+        "require"
+    )
     depth: Depth | None = None
     """None: as long as the chains of the authorities are."""
     authorities: Annotated[
         tuple[GivenAuthority, ...],
-        AfterValidator(_at_least_one),
+        AfterValidator(at_least_one),
         Field(json_schema_extra={"minItems": 1}),
     ] = (ClientAuthority(),)
     revocation: Literal["chain", "leaf", "none"] = "chain"
+    allow: tuple[AllowRule, ...] = ()
+    """Any of these; empty: everyone whom one of the authorities certified."""
+    identity: Telling = Telling()
 
 
 class VhostSpec(Spec):
@@ -181,17 +66,56 @@ class VhostSpec(Spec):
     key_type: KeyType = KeyType.P256
     lifetime: Lifetime = SERVER.lifetime
     client_auth: ClientAuth = ClientAuth()
+    paths: tuple[PathRule, ...] = ()
+    passwords: Passwords | None = None
     tls: Literal["intermediate", "modern"] = "intermediate"
+    http2: bool = True
+    redirect_http: Redirect = None
+    """Where plain HTTP is answered with the way here; None: on port 80 for a site on 443."""
+    hsts: Hsts = None
+    """Seconds for which browsers must use TLS for this name (`Strict-Transport-Security`)."""
+    extra: Annotated[str, AfterValidator(raw_lines)] = ""
+    """Lines for the end of the virtual host, as Apache reads them."""
+    template: TemplateName | None = None
+    """A template of the project's own, below `templates/apache/`."""
 
     @model_validator(mode="after")
-    def _serves_something(self) -> Self:
-        if self.document_root is None and not self.proxy:
-            raise ValueError("document_root or proxy is needed: it serves nothing")
-        paths = [route.path for route in self.proxy]
-        twice = sorted({path for path in paths if paths.count(path) > 1})
-        if twice:
-            raise ValueError(f"proxy has {', '.join(twice)} twice")
+    def _makes_sense(self) -> Self:
+        wrong = tuple(nonsense(self))
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
+
+    @property
+    def redirect_port(self) -> int | None:
+        """The port on which plain HTTP is answered with the way here."""
+        if self.redirect_http is None:
+            return HTTP_PORT if self.port == HTTPS_PORT else None
+        if isinstance(self.redirect_http, bool):
+            return HTTP_PORT if self.redirect_http else None
+        return self.redirect_http
+
+    @property
+    def redirect_address(self) -> str:
+        """What stands in `<VirtualHost …>` of its redirect."""
+        address = self.address.rpartition(":")[0]
+        return f"{address}:{self.redirect_port}"
+
+    @property
+    def origin(self) -> str:
+        """Its URL without a path."""
+        port = "" if self.port == HTTPS_PORT else f":{self.port}"
+        return f"https://{self.server_name}{port}"
+
+    @property
+    def asks_for_passwords(self) -> bool:
+        """Say whether a password is part of any rule."""
+        return any(rule.auth in WITH_PASSWORD for rule in self.paths)
+
+    @property
+    def tls_route(self) -> ProxyRoute | None:
+        """A route to a backend with TLS; where there are several, they agree in whom they trust."""
+        return next((route for route in self.proxy if route.is_tls), None)
 
     @property
     def port(self) -> int:
@@ -221,3 +145,60 @@ class VhostSpec(Spec):
         ip = "" if self.ip is None else f"_{self.ip.replace(':', '-')}"
         port = "" if self.port == HTTPS_PORT else f"_{self.port}"
         return f"{self.server_name}{ip}{port}"
+
+
+def nonsense(site: VhostSpec) -> Iterator[str]:
+    """Say what contradicts itself in a site: each part of it may be right by itself."""
+    if site.document_root is None and not any(route.to != NOT_PROXIED for route in site.proxy):
+        yield "document_root or proxy is needed: it serves nothing"
+    for what, paths in (
+        ("proxy", [route.path for route in site.proxy]),
+        ("paths", [rule.path for rule in site.paths]),
+    ):
+        if twice := [path for path, count in Counter(paths).items() if count > 1]:
+            yield f"{what} has {', '.join(twice)} twice"
+    if site.redirect_port == site.port:
+        yield f"redirect_http: port {site.port} is where the site itself listens"
+    yield from _nonsense_of_backends(site)
+    yield from _nonsense_of_clients(site)
+    yield from _nonsense_of_passwords(site)
+
+
+def _nonsense_of_backends(site: VhostSpec) -> Iterator[str]:
+    # They are settings of a whole virtual host to Apache.
+    tls = [route for route in site.proxy if route.is_tls]
+    if len({route.identity for route in tls}) > 1:
+        yield "proxy: https backends of one site must be shown the same identity"
+    if len({route.authority for route in tls}) > 1:
+        yield "proxy: https backends of one site must have the same authority"
+
+
+def _nonsense_of_clients(site: VhostSpec) -> Iterator[str]:
+    verify = site.client_auth.verify
+    asking = [rule for rule in site.paths if rule.auth != "public"]
+    if verify == "none":
+        if site.client_auth.allow or asking:
+            what = "allow" if site.client_auth.allow else f"paths: {asking[0].path}"
+            yield f"{what} needs certificates: client_auth.verify must be require or optional"
+        return
+    for rule in site.paths:
+        if verify == "require" and rule.auth in {"public", "certificate_or_password"}:
+            yield (
+                f"paths: {rule.path}: with verify: require nobody gets so far without a "
+                "certificate: set client_auth.verify: optional"
+            )
+    if verify == "optional" and site.client_auth.allow and not asking:
+        yield (
+            "allow: with verify: optional everybody comes in who shows no certificate: set "
+            "client_auth.verify: require, or give paths of certificates"
+        )
+
+
+def _nonsense_of_passwords(site: VhostSpec) -> Iterator[str]:
+    if not site.asks_for_passwords:
+        return
+    if site.passwords is None:
+        yield "passwords is missing: which password?"
+    if site.client_auth.identity.remote_user is not None:
+        # Whoever has a certificate would count as logged in, and no password be asked for.
+        yield "client_auth.identity.remote_user switches passwords off: leave one of them out"

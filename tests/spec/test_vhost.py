@@ -104,7 +104,7 @@ def test_both_ends_of_a_route_agree_on_the_slash_at_the_end(
 
 @pytest.mark.parametrize(
     "to",
-    ["ftp://a", "http://", "http://a b", "http://a:0", "http://a:99999", "http://u:p@a", "!",
+    ["ftp://a", "http://", "http://a b", "http://a:0", "http://a:99999", "http://u:p@a", "!x",
      "http://a/\nListen 1", "http://a/?q", "http://a/#f", "http://${X}/", "http://a/$1",
      "http://a/%{X}", "unix:/run/a|http://a/", "http://[::1", "//a", "http://a/../b"],
 )  # fmt: skip
@@ -143,7 +143,7 @@ def test_yaml_booleans_are_no_way_to_verify(value: object, advice: str) -> None:
         {"authorities": ["strangers"]},
         {"revocation": False},
         {"verify": "optional_no_ca"},
-        {"allow": []},
+        {"allow": [{}]},
         "require",
     ],
 )
