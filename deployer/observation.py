@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from deployer.existing import Existing, parse_existing
+
 FIRST_LINE, LAST_LINE = "deployer-observation", "end"
 MODES = {"r": 4, "w": 2, "x": 1, "s": 1, "t": 1}
 
@@ -43,10 +45,18 @@ class Observation:
     clock: int
     """Seconds since 1970 on the host's own clock."""
     user_id: int
+    system: str = ""
+    """What the system calls itself, where its layout was looked for: `ubuntu`."""
+    layout: str = ""
+    """The name of the layout that was found or given; empty when none of ours fits."""
     addresses: tuple[str, ...] = ()
     """The host's own IPv4 addresses, the loopback's among them."""
     apache_pid: int | None
     apache_version: str
+    openssl_version: str = ""
+    """What Apache is linked with, or would be."""
+    existing: Existing | None = None
+    """What its Apache says of itself; None where there is none, or its configuration is broken."""
     current: str
     """The directory name of the live release: its id, with a suffix for a second copy."""
     confirmed: str
@@ -55,6 +65,7 @@ class Observation:
     includes: Mapping[str, str] = field(default_factory=dict)
     """Our files among the administrator's virtual hosts, by name, with their digests."""
     modules: frozenset[str] = frozenset()
+    """Modules that are enabled by a link, where the distribution does so."""
     releases: frozenset[str] = frozenset()
     pending: Pending | None = None
     lease_holder: str = ""
@@ -99,9 +110,15 @@ def parse(output: str) -> Observation:
     return Observation(
         clock=int(single("clock")),
         user_id=int(single("user")),
+        system=single("system"),
+        layout=single("layout"),
         addresses=tuple(facts.get("address", [])),
         apache_pid=int(pid) if pid else None,
         apache_version=single("version"),
+        openssl_version=single("openssl"),
+        existing=parse_existing(
+            facts.get("existing", []), facts.get("directive", []), int(single("processes") or 0)
+        ),
         current=single("current"),
         confirmed=single("confirmed"),
         manifest="".join(f"{line}\n" for line in facts.get("manifest", [])),

@@ -32,10 +32,14 @@ class File:
     secret: bool = False
 
     @classmethod
-    def of(cls, path: str, content: bytes, *, secret: bool = False) -> "File":
-        """Make a file from its content; a secret one is readable by its owner alone."""
+    def of(cls, path: str, content: bytes, *, secret: bool = False, group: bool = False) -> "File":
+        """
+        Make a file from its content; a secret one is readable by its owner alone.
+
+        With `group` by the group of Apache's workers as well: they open password files themselves.
+        """
         digest = hashlib.sha256(content).hexdigest()
-        mode = 0o600 if secret else 0o644
+        mode = (0o640 if group else 0o600) if secret else 0o644
         return cls(path=path, digest=digest, content=content, mode=mode, secret=secret)
 
     @classmethod
@@ -80,6 +84,15 @@ class Release:
     def id(self) -> str:
         """The first 20 hex digits of the manifest's SHA-256."""
         return hashlib.sha256(self.manifest.encode()).hexdigest()[:20]
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Apache's own files by their paths, in which there is no secret."""
+        return {
+            file.path: file.content.decode()
+            for file in self.files
+            if file.path.endswith(".conf") and not file.secret and file.content is not None
+        }
 
     def file(self, path: str) -> File:
         """Return the file at a path; raise `KeyError` when there is none."""

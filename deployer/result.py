@@ -24,6 +24,7 @@ class Step(StrEnum):
     """The steps of a host, in order."""
 
     OBSERVE = "observe"
+    INSTALL = "install"
     ISSUE = "issue"
     CHECK = "check"
     STAGE = "stage"
@@ -73,6 +74,8 @@ class HostResult:
     release: str = ""
     unproven: str = ""
     """What could not be tried after a change that went well otherwise."""
+    unrecorded: str = ""
+    """Why the state does not know of the release; the host has it all the same."""
 
     @classmethod
     def of_error(cls, host: str, error: DeployerError) -> "HostResult":

@@ -14,6 +14,8 @@ from deployer.cli import (
     deployment,
     generations,
     hosts,
+    inventory,
+    password,
     project,
 )
 
@@ -69,9 +71,11 @@ certificates.command("list")(certificate.list_)
 certificates.command("show")(certificate.show)
 certificates.command("revoke")(certificate.revoke)
 app.add_typer(certificates, name="cert")
-inventory = typer.Typer(no_args_is_help=True, help="The hosts and their variables.")
-inventory.command("list")(hosts.list_)
-app.add_typer(inventory, name="inventory")
+app.command("password")(password.password)
+inventories = typer.Typer(no_args_is_help=True, help="The hosts and their variables.")
+inventories.command("list")(hosts.list_)
+inventories.command("check")(inventory.check)
+app.add_typer(inventories, name="inventory")
 app.command("render")(deployment.render)
 app.command("plan")(deployment.plan)
 app.command("apply")(deployment.apply)

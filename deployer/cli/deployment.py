@@ -26,10 +26,16 @@ def render(
     directory: Annotated[
         Path | None, typer.Option("-o", "--output", help="write the files below this directory")
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("-D", "--diff", help="show what differs from the last deployment")
+    ] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="exit with 2 when something differs from it")
+    ] = False,
 ) -> None:
     """Render the virtual hosts offline: no connection, and no key of the CA."""
     from deployer.cli.host_session import HostSession
-    from deployer.report import console, trees
+    from deployer.report import trees
     from deployer.workflows.render import render_all, write
 
     with HostSession(common) as session:
@@ -43,11 +49,15 @@ def render(
             root=session.project.root,
             now=session.now,
         )
-        if directory is None:
-            trees.show(rendered)
+        written = write(rendered, directory) if directory else ()
+        if diff:
+            trees.show_differences(rendered)
+        elif directory:
+            trees.show_paths(written)
         else:
-            for path in write(rendered, directory):
-                console.data(str(path))
+            trees.show(rendered)
+    if detailed_exitcode and any(one.differs for one in rendered):
+        raise typer.Exit(CHANGES_PENDING)
 
 
 @shares(*INVENTORY, *CONNECTING, *TELLING)
@@ -71,6 +81,10 @@ def apply(
     ] = False,
     diff: Diff = False,
     detailed_exitcode: DetailedExitCode = False,
+    install: Annotated[
+        bool,
+        typer.Option("--install", help="install Apache and mod_ssl first where they are missing"),
+    ] = False,
     identity: Annotated[
         Path | None,
         typer.Option(help="a directory of `client issue`, to prove that clients get in"),
@@ -88,6 +102,7 @@ def apply(
         check=check,
         detailed_exitcode=detailed_exitcode,
         yes=yes,
+        install=install,
         identity=identity,
         confirm_timeout=confirm_timeout,
     )
@@ -101,6 +116,7 @@ def _run(
     check: bool,
     detailed_exitcode: bool,
     yes: bool = False,
+    install: bool = False,
     identity: Path | None = None,
     confirm_timeout: int | None = None,
 ) -> None:
@@ -115,7 +131,8 @@ def _run(
             return
         targets = session.targets(pattern)
         operator = session.operator(identity=identity, confirm_timeout=confirm_timeout)
-        seen = preview(session.survey(texts=diff, settles=not check), targets, operator)
+        survey = session.survey(texts=diff, settles=not check, installs=install and not check)
+        seen = preview(survey, targets, operator)
         if common.as_json:
             plans.show_json(seen)
         elif check or seen.changing or diff:
@@ -126,7 +143,8 @@ def _run(
         if seen.changing and not yes:
             hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
             hint = "give --yes, or see deployer plan"
-            confirm(f"change {hosts}?", "nothing was changed", hint=hint)
+            left = "nothing was switched" if install else "nothing was changed"
+            confirm(f"change {hosts}?", left, hint=hint)
         done: list[HostResult] = []
         try:
             done.extend(carry_out(seen, operator))

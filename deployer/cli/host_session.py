@@ -62,7 +62,9 @@ class HostSession(Session):
             ),
         )
 
-    def survey(self, *, texts: bool = False, settles: bool = False) -> Survey:
+    def survey(
+        self, *, texts: bool = False, settles: bool = False, installs: bool = False
+    ) -> Survey:
         """Open the connections of this run."""
         survey = Survey(
             connector(self.project.known_hosts, timeout=self.common.timeout),
@@ -72,6 +74,7 @@ class HostSession(Session):
             root=self.project.root,
             texts=texts,
             settles=settles,
+            installs=installs,
         )
         return self._open.enter_context(survey)
 

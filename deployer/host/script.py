@@ -6,13 +6,12 @@ it shows in process lists and in sudo's log, and is read by whatever login shell
 """
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from ipaddress import ip_address
 
-from deployer.layouts import Layout
+from deployer.layouts import LAYOUTS, Layout
 from deployer.transport import Completed, Stream, Transport
 from deployer.transport.local import Local
 from deployer.transport.stream import ForwardingRefused
@@ -45,9 +44,7 @@ class Host:
     ) -> Completed:
         """Run one of our scripts; its exit status is for the caller to judge."""
         script = script_text(verb, self.layout).encode()
-        bootstrap = BOOTSTRAP.format(read=f"dd bs=1 count={len(script)}" if payload else "cat")
-        argv = ("sh", "-c", bootstrap, verb, *arguments)
-        return self.transport.run(argv, stdin=script + payload, timeout=timeout)
+        return _run(self.transport, verb, script, *arguments, payload=payload, timeout=timeout)
 
     def dial(self, address: str, port: int) -> Stream:
         """
@@ -63,9 +60,52 @@ class Host:
             return Local(self.name).dial(there, port, timeout=DIAL_TIMEOUT)
 
 
-def script_text(verb: str, layout: Layout) -> str:
-    """Put together the preamble, the words that all verbs share, and the verb itself."""
-    return f"# deployer {verb}\n{preamble(layout)}{_read('lib')}{_read(verb)}# the end\n"
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A host within reach of whose Apache nothing is known yet: it can be looked at, no more."""
+
+    name: str
+    transport: Transport
+
+    def run(
+        self, verb: str, *arguments: str, payload: bytes = b"", timeout: float = 60
+    ) -> Completed:
+        """Run a script that finds out which of our layouts the host has."""
+        script = script_text(verb, None).encode()
+        return _run(self.transport, verb, script, *arguments, payload=payload, timeout=timeout)
+
+
+def _run(
+    transport: Transport,
+    verb: str,
+    script: bytes,
+    *arguments: str,
+    payload: bytes,
+    timeout: float,
+) -> Completed:
+    bootstrap = BOOTSTRAP.format(read=f"dd bs=1 count={len(script)}" if payload else "cat")
+    argv = ("sh", "-c", bootstrap, verb, *arguments)
+    return transport.run(argv, stdin=script + payload, timeout=timeout)
+
+
+def script_text(verb: str, layout: Layout | None) -> str:
+    """
+    Put together the preamble, the words that all verbs share, and the verb itself.
+
+    Without a layout, the script brings all that there are and chooses one on the host.
+    """
+    before = preamble(layout) if layout else _candidates()
+    return f"# deployer {verb}\n{before}{_read('lib')}{_read(verb)}# the end\n"
+
+
+def _candidates() -> str:
+    functions = [
+        f"as_{name}() {{\n{preamble(layout)}"
+        f"systems={shlex.quote(' '.join(layout.systems))}\n"
+        f"program={shlex.quote(layout.httpd[0])}\n}}\n"
+        for name, layout in LAYOUTS.items()
+    ]
+    return f"layouts={shlex.quote(' '.join(LAYOUTS))}\n{''.join(functions)}{_read('detect')}"
 
 
 def preamble(layout: Layout) -> str:
@@ -76,12 +116,16 @@ def preamble(layout: Layout) -> str:
     """
     source = f"set +u; . {shlex.quote(layout.envvars)}; " if layout.envvars else ""
     variables = {
+        "layout": layout.name,
         "root": layout.root,
         "state": layout.state_dir,
+        "main_config": layout.main_config or "",
         "vhost_dir": layout.vhost_dir,
         "pid_file": layout.pid_file,
         "private_dirs": " ".join(layout.private_dirs),
         "copied_dirs": " ".join(layout.copied_dirs),
+        "group": layout.group or "",
+        "placeholder": layout.placeholder or "",
         "modules_available": layout.modules_available or "",
         "modules_enabled": layout.modules_enabled or "",
     }
@@ -89,16 +133,14 @@ def preamble(layout: Layout) -> str:
         "exec_httpd": f"{source}exec {shlex.join(layout.httpd)}",
         "reload_apache": shlex.join(layout.reload),
         "start_apache": shlex.join(layout.start),
-        "enable_modules": _command_or_failure(layout.enable_module),
+        # Without such a command modules are the administrator's business.
+        "enable_modules": shlex.join(layout.enable_module or ("false",)),
+        "install_packages": shlex.join(layout.install or ("false",)),
+        "boot_apache": shlex.join(layout.boot or ("true",)),
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     lines += [f'{name}() {{ {command} "$@"; }}' for name, command in functions.items()]
     return "\n".join(lines) + "\n"
-
-
-def _command_or_failure(argv: Sequence[str]) -> str:
-    # Without such a command modules are the administrator's business.
-    return shlex.join(argv) if argv else "false"
 
 
 @cache

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from deployer.errors import HostError, Interrupted, Locked, NeedsHands, RolledBack, StepFailed
-from deployer.host.script import Host, script_text
+from deployer.host.script import Host, Stranger, script_text
+from deployer.layouts import Layout
 from deployer.observation import Observation, parse
 from deployer.release import Release
 from deployer.spec.supplied import CertificateOnHost
@@ -23,13 +24,14 @@ REFUSED = (1, 126, 127)
 
 REHEARSAL_HINTS = {
     20: "Apache's configuration was broken before this run: mend it, then apply again",
-    21: "install the module with the distribution's package manager",
     22: "the old configuration keeps serving",
     23: "the old configuration keeps serving",
     24: "set mtls_default_vhost: leave to keep it the default of its address",
     25: "listen on another address or port, or stop the program that has it",
+    28: "set mtls_redirect_http: false, or give that site a virtual host of its own",
     26: "create the directory on the host, or mend document_root",
 }
+MODULE_IS_MISSING, NOT_READ = 21, 27
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Switch:
 
 
 def observe(
-    host: Host,
+    host: Host | Stranger,
     *,
     texts: bool = False,
     watched: Sequence[CertificateOnHost] = (),
@@ -66,6 +68,14 @@ def observe(
         raise StepFailed(host.name, "observe", f"{error}: {said}", hint=hint) from error
 
 
+def install(host: Host, *, timeout: float = 900) -> None:
+    """Install Apache and mod_ssl with the system's own package manager, and start it."""
+    done = host.run("install", *host.layout.packages, timeout=timeout)
+    if done.status != 0:
+        hint = f"install {' and '.join(host.layout.packages)} by hand, and apply again"
+        _refused(host, "install", done, hint)
+
+
 def stage(host: Host, release: Release, found: Observation, *, timeout: float = 60) -> str:
     """
     Put a release beside the live one and return the name of its directory.
@@ -86,8 +96,17 @@ def rehearse(host: Host, release: Release, name: str, *, timeout: float = 60) ->
     ports = " ".join(map(str, release.ports))
     done = host.run("rehearse", name, modules, ports, timeout=timeout)
     if done.status != 0:
-        _refused(host, "rehearse", done, REHEARSAL_HINTS.get(done.status, ""))
+        _refused(host, "rehearse", done, _rehearsal_hint(done.status, host.layout))
     return _answer(host, "rehearse", done, "rehearsed")
+
+
+def _rehearsal_hint(status: int, layout: Layout) -> str:
+    if status == MODULE_IS_MISSING:
+        return layout.module_hint
+    if status == NOT_READ:
+        where = layout.main_config or "Apache's configuration"
+        return f"make the directory, and add to {where}: IncludeOptional {layout.vhost_dir}/*.conf"
+    return REHEARSAL_HINTS.get(status, "")
 
 
 def activate(

@@ -15,12 +15,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from deployer.errors import DeployerError
 from deployer.pki import pem
 from deployer.pki.keys import is_same_key, weakness
 from deployer.pki.names import host_name
+from deployer.pki.profiles import CLIENT, SERVER, LeafProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,32 @@ def check_server(
     `private_key` is None where the key is on the host alone: then it was checked when it was
     made, and its digest says that it is still the same.
     """
+    return _check_leaf(subject, SERVER, fullchain, private_key, names=names, now=now)
+
+
+def check_client(
+    subject: str, *, fullchain: bytes, private_key: bytes | None, now: datetime
+) -> tuple[Problem, ...]:
+    """Check what a host presents as a client; backends refuse it by the same rules as anybody."""
+    return _check_leaf(subject, CLIENT, fullchain, private_key, names=(), now=now)
+
+
+def _check_leaf(
+    subject: str,
+    profile: LeafProfile,
+    fullchain: bytes,
+    private_key: bytes | None,
+    *,
+    names: Sequence[str],
+    now: datetime,
+) -> tuple[Problem, ...]:
     try:
         leaf, *issuers = pem.read_certificates(fullchain)
     except pem.MalformedPem as error:
         return (Problem(subject=subject, message=f"certificate: {error}", hint=error.hint),)
     found = [
         *([] if private_key is None else _key_problems(leaf, private_key)),
-        *_leaf_problems(leaf, names),
+        *_leaf_problems(leaf, profile, names),
         *_chain_problems(leaf, issuers),
         *(one for certificate in (leaf, *issuers) for one in signature_problems(certificate)),
         *(one for certificate in (leaf, *issuers) for one in date_problems(certificate, now)),
@@ -132,13 +152,16 @@ def _key_problems(leaf: x509.Certificate, private_key: bytes) -> list[tuple[str,
     return [(f"the private key does not belong to {title(leaf)}", "give the key it was made with")]
 
 
-def _leaf_problems(leaf: x509.Certificate, names: Sequence[str]) -> list[tuple[str, str]]:
+def _leaf_problems(
+    leaf: x509.Certificate, profile: LeafProfile, names: Sequence[str]
+) -> list[tuple[str, str]]:
     found = []
     if is_authority(leaf):
         message = f"{title(leaf)} comes first, and is an authority"
-        found.append((message, "put the server's own certificate first"))
-    if not _serves(leaf):
-        found.append((f"{title(leaf)} is not for servers", "it lacks the serverAuth key usage"))
+        found.append((message, f"put the {profile.kind}'s own certificate first"))
+    if not _is_for(leaf, profile):
+        hint = f"it lacks the {profile.kind}Auth key usage"
+        found.append((f"{title(leaf)} is not for {profile.kind}s", hint))
     if flaw := weakness(leaf.public_key()):
         found.append((f"{title(leaf)}: {flaw}", ""))
     certified = _alternative_names(leaf)
@@ -165,12 +188,12 @@ def signature_problems(certificate: x509.Certificate) -> list[tuple[str, str]]:
     return []
 
 
-def _serves(leaf: x509.Certificate) -> bool:
+def _is_for(leaf: x509.Certificate, profile: LeafProfile) -> bool:
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True  # no restriction; anyExtendedKeyUsage in its place is one to OpenSSL
-    return ExtendedKeyUsageOID.SERVER_AUTH in usage
+    return profile.purpose in usage
 
 
 def _alternative_names(leaf: x509.Certificate) -> list[x509.DNSName | x509.IPAddress]:

@@ -1,5 +1,5 @@
 """
-Checks of what clients are verified against: trust bundles and revocation lists.
+Checks of what clients, or backends, are verified against: trust bundles and revocation lists.
 
 mod_ssl puts both into one OpenSSL store, and a single missing or expired list in the path of a
 client refuses every client of that authority, under `optional` as well.
@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deployer.pki import pem
 from deployer.pki.keys import is_same_key, weakness
@@ -24,6 +23,7 @@ from deployer.pki.material import (
     title,
     visible,
 )
+from deployer.pki.profiles import CLIENT, LeafProfile
 from deployer.pki.scope import (
     distinct,
     is_delta,
@@ -37,8 +37,10 @@ Revocation = Literal["chain", "leaf"]
 """`SSLCARevocationCheck`: lists of every authority in the path, or of the leaf's issuer."""
 
 
-def check_trust(subject: str, bundle: bytes, *, now: datetime) -> tuple[Problem, ...]:
-    """Check a file for `SSLCACertificateFile`."""
+def check_trust(
+    subject: str, bundle: bytes, *, now: datetime, profile: LeafProfile = CLIENT
+) -> tuple[Problem, ...]:
+    """Check a file for `SSLCACertificateFile`, or for `SSLProxyCACertificateFile`."""
     try:
         certificates = pem.read_certificates(bundle)
     except pem.MalformedPem as error:
@@ -46,7 +48,7 @@ def check_trust(subject: str, bundle: bytes, *, now: datetime) -> tuple[Problem,
     found: list[tuple[str, str]] = []
     for certificate in certificates:
         found += date_problems(certificate, now)
-        found += _anchor_problems(certificate, certificates)
+        found += _anchor_problems(certificate, certificates, profile)
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
 
@@ -58,6 +60,7 @@ def check_crls(
     revocation: Revocation,
     issuers: Sequence[x509.Certificate] | None = None,
     now: datetime,
+    profile: LeafProfile = CLIENT,
 ) -> tuple[Problem, ...]:
     """
     Check a file for `SSLCARevocationFile` against the bundle that it goes with.
@@ -70,13 +73,14 @@ def check_crls(
         return (Problem(subject=subject, message=f"CRL file: {error}", hint=error.hint),)
     found: list[tuple[str, str]] = []
     for crl in lists:
-        found += _list_problems(crl, trust)
+        found += _list_problems(crl, trust, profile)
     lowest = issuing(trust) if issuers is None else tuple(issuers)
     for authority in dict.fromkeys(trust) if revocation == "chain" else lowest:
         own = [crl for crl in lists if is_signed_by(crl, authority)]
-        found += _freshness_problems(authority, own, now)
+        found += _freshness_problems(authority, own, now, profile)
         above = revocation == "chain" and _is_above(authority, trust)
-        found += _coverage_problems(authority, own, clients=authority in lowest, above=above)
+        issues = authority in lowest
+        found += _coverage_problems(authority, own, profile, issues=issues, above=above)
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
 
@@ -126,16 +130,16 @@ def _lengths(
 
 
 def _anchor_problems(
-    certificate: x509.Certificate, bundle: Sequence[x509.Certificate]
+    certificate: x509.Certificate, bundle: Sequence[x509.Certificate], profile: LeafProfile
 ) -> list[tuple[str, str]]:
     if not is_authority(certificate):
         return [(f"{title(certificate)} is no authority", "a trust bundle holds authorities alone")]
     found = []
     if not _may(certificate, "key_cert_sign"):
         found.append((f"{title(certificate)} may not sign certificates", ""))
-    if not _is_for_clients(certificate):
-        hint = "OpenSSL refuses all its clients: name the authority that issues them"
-        found.append((f"{title(certificate)} may not issue client certificates", hint))
+    if not _may_issue(certificate, profile):
+        hint = f"OpenSSL refuses all its {profile.kind}s: name the authority that issues them"
+        found.append((f"{title(certificate)} may not issue {profile.kind} certificates", hint))
     if flaw := weakness(certificate.public_key()):
         found.append((f"{title(certificate)}: {flaw}", ""))
     signature = signature_problems(certificate)
@@ -164,7 +168,7 @@ def _reaches_a_root(
 
 
 def _list_problems(
-    crl: x509.CertificateRevocationList, trust: Sequence[x509.Certificate]
+    crl: x509.CertificateRevocationList, trust: Sequence[x509.Certificate], profile: LeafProfile
 ) -> list[tuple[str, str]]:
     issuer = visible(crl.issuer.rfc4514_string())
     namesakes = [one for one in trust if one.subject == crl.issuer]
@@ -176,7 +180,7 @@ def _list_problems(
         return [(f"the CRL of {issuer} was not signed by its key", "fetch the CRL again")]
     found = []
     if not any(_may(one, "crl_sign") for one in signers):
-        hint = "reissue the authority with cRLSign: OpenSSL refuses all its clients"
+        hint = f"reissue the authority with cRLSign: OpenSSL refuses all its {profile.kind}s"
         found.append((f"{issuer} may not sign CRLs", hint))
     if is_delta(crl):
         # OpenSSL 3.0 takes it for a complete list and lets those of the base in again.
@@ -186,36 +190,44 @@ def _list_problems(
         found.append((f"the CRL of {issuer} covers a part of its certificates", hint))
     for oid in not_understood(crl):
         message = f"the CRL of {issuer} has the critical extension {oid}, unknown to OpenSSL"
-        found.append((message, "all its clients would be refused; ask for a list without it"))
+        hint = f"all its {profile.kind}s would be refused; ask for a list without it"
+        found.append((message, hint))
     return found
 
 
 def _coverage_problems(
     authority: x509.Certificate,
     crls: Sequence[x509.CertificateRevocationList],
+    profile: LeafProfile,
     *,
-    clients: bool,
+    issues: bool,
     above: bool,
 ) -> list[tuple[str, str]]:
     """Find lists that are not asked about those whom they should be asked about."""
     points = [scope(crl) for crl in crls]
+    whom = f"{profile.kind}s"
     found = []
-    if clients and points and all(one and one.only_contains_ca_certs for one in points):
-        message = f"the CRL of {title(authority)} is of authorities alone, and not of clients"
-        found.append((message, "fetch the complete list, or that of clients as well"))
+    if issues and points and all(one and one.only_contains_ca_certs for one in points):
+        message = f"the CRL of {title(authority)} is of authorities alone, and not of {whom}"
+        found.append((message, f"fetch the complete list, or that of {whom} as well"))
     if above and points and all(one and one.only_contains_user_certs for one in points):
-        message = f"the CRL of {title(authority)} is of clients alone, and not of authorities"
-        hint = "fetch the complete list, or set revocation: leaf"
+        message = f"the CRL of {title(authority)} is of {whom} alone, and not of authorities"
+        leaf = ", or set revocation: leaf" if profile is CLIENT else ""
+        hint = f"fetch the complete list{leaf}"
         found.append((message, hint))
     return found
 
 
 def _freshness_problems(
-    authority: x509.Certificate, crls: Sequence[x509.CertificateRevocationList], now: datetime
+    authority: x509.Certificate,
+    crls: Sequence[x509.CertificateRevocationList],
+    now: datetime,
+    profile: LeafProfile,
 ) -> list[tuple[str, str]]:
     who = title(authority)
     if not crls:
-        return [(f"there is no CRL of {who}", "all its clients would be refused; add one")]
+        hint = f"all its {profile.kind}s would be refused; add one"
+        return [(f"there is no CRL of {who}", hint)]
     if any(_is_current(crl, now) for crl in crls):
         # One second twice: OpenSSL takes whichever comes first, perhaps the one that knows less.
         times = Counter(crl.last_update_utc for crl in crls)
@@ -230,7 +242,7 @@ def _freshness_problems(
         return [(message, f"is the clock right? It reads {now:%Y-%m-%d %H:%M} UTC")]
     end = max(crl.next_update_utc for crl in crls if crl.next_update_utc is not None)
     message = f"the CRL of {who} expired on {end:%Y-%m-%d %H:%M} UTC"
-    return [(message, "all its clients would be refused; renew it")]
+    return [(message, f"all its {profile.kind}s would be refused; renew it")]
 
 
 def _is_current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
@@ -246,10 +258,10 @@ def _may(certificate: x509.Certificate, right: str) -> bool:
     return bool(getattr(usage, right))
 
 
-def _is_for_clients(authority: x509.Certificate) -> bool:
-    """Say whether its extended key usages, which bind what it issues, allow clients."""
+def _may_issue(authority: x509.Certificate, profile: LeafProfile) -> bool:
+    """Say whether its extended key usages, which bind what it issues, allow such leaves."""
     try:
         usage = authority.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True
-    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
+    return profile.purpose in usage

@@ -11,10 +11,11 @@ from deployer.workflows.revocation import Reason
 def show(holders: Sequence[Holder]) -> None:
     """Print one line an identity."""
     console.table(
-        ("NAME", "SERIAL", "EXPIRES", "STATE", "VALID", "NAMES"),
+        ("NAME", "HOST", "SERIAL", "EXPIRES", "STATE", "VALID", "NAMES"),
         [
             (
                 one.name,
+                one.host or "-",
                 f"{one.newest.serial:x}",
                 f"{one.newest.not_after:%Y-%m-%d}",
                 one.state.value,
@@ -32,6 +33,7 @@ def show_json(holders: Sequence[Holder]) -> None:
         console.json_line(
             "holder",
             name=one.name,
+            host=one.host or None,
             names=one.names,
             serial=f"{one.newest.serial:x}",
             expires=one.newest.not_after.isoformat(),
@@ -43,10 +45,11 @@ def show_json(holders: Sequence[Holder]) -> None:
 def show_certificates(records: Sequence[CertificateRecord]) -> None:
     """Print one line a certificate, to look at before it is revoked."""
     console.table(
-        ("NAME", "SERIAL", "ISSUED", "EXPIRES"),
+        ("NAME", "HOST", "SERIAL", "ISSUED", "EXPIRES"),
         [
             (
                 one.name,
+                one.host or "-",
                 f"{one.serial:x}",
                 f"{one.created_at:%Y-%m-%d}",
                 f"{one.not_after:%Y-%m-%d}",
@@ -62,6 +65,7 @@ def show_revoked_json(records: Sequence[CertificateRecord], reason: Reason) -> N
         console.json_line(
             "revoked",
             name=one.name,
+            host=one.host or None,
             serial=f"{one.serial:x}",
             authority=one.authority,
             generation=one.generation,

@@ -4,14 +4,14 @@ Plans, as people and programs read them.
 A private key is never shown: not its text, not a difference, not its digest.
 """
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from deployer.apache.compile import ON_HOST
+from deployer.decision import certificate_path
 from deployer.plan import Change, Kind
-from deployer.report import console
+from deployer.report import console, differences, findings
 from deployer.result import HostResult
 from deployer.workflows.apply import Preview
 from deployer.workflows.survey import Surveyed
@@ -31,8 +31,10 @@ def show(preview: Preview, *, diff: bool, final: bool) -> None:
             line = f"  {sign} {change.subject}{f'   ({reason})' if reason else ''}"
             console.styled(Text(line, style=STYLES[change.kind]))
         if diff:
-            for difference in _differences(host):
-                console.styled(difference)
+            # Of anything else the names above say enough.
+            old, new = host.found.texts, host.plan.release.texts
+            differences.show(old, new, before="live", after="planned")
+    findings.warn(preview.findings)
     for result in preview.failed if final else ():
         console.failure(f"{result.host}: {result.summary}", result.hint)
     console.note(_total(preview), style="bold")
@@ -46,6 +48,7 @@ def show_json(preview: Preview) -> None:
             for one in host.plan.changes
         ]
         console.json_line("plan", host=host.target.name, changes=changes, release=_release_id(host))
+    findings.show_json(preview.findings)
     failed(preview.failed)
 
 
@@ -63,7 +66,7 @@ def failed(results: Sequence[HostResult]) -> None:
 
 def _release_id(host: Surveyed) -> str | None:
     # With something still to be signed, nobody knows yet what the release will be.
-    signing = host.decision.due or unsigned(host.plan.release)
+    signing = host.decision.due or host.credentials.due or unsigned(host.plan.release)
     return None if signing else host.plan.release.id
 
 
@@ -74,31 +77,17 @@ def _reason(host: Surveyed, change: Change) -> str:
             return f"a new certificate: {host.decision.due[slug]}"
         if change.kind is Kind.UPDATE and change.subject.endswith(f"/{ON_HOST}"):
             return "certificate on the host was renewed"
+    for slug, why in host.credentials.due.items():
+        if change.subject == certificate_path(slug):
+            return f"a new identity for its backends: {why}"
     if change.subject in unsigned(host.plan.release):
         return "revocation lists are half over"
     return change.reason
 
 
-def _differences(host: Surveyed) -> Iterator[Text]:
-    """Compare the texts of Apache files; of anything else the names above say enough."""
-    wanted = {
-        file.path: file.content.decode()
-        for file in host.plan.release.files
-        if file.path.endswith(".conf") and file.content is not None
-    }
-    for path in sorted(wanted.keys() | host.found.texts.keys()):
-        old, new = host.found.texts.get(path, ""), wanted.get(path, "")
-        lines = difflib.unified_diff(
-            old.splitlines(), new.splitlines(), f"live/{path}", f"planned/{path}", lineterm=""
-        )
-        for line in lines:
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-            yield Text(f"    {line}", style=style)
-
-
 def _total(preview: Preview) -> str:
     changing, seen = len(preview.changing), len(preview.hosts)
-    due = sum(len(host.decision.due) for host in preview.changing)
+    due = sum(len(host.decision.due) + len(host.credentials.due) for host in preview.changing)
     parts = [
         f"{changing} to change",
         f"{seen - changing} unchanged",

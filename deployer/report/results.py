@@ -27,6 +27,8 @@ def show(results: Sequence[HostResult]) -> None:
             console.failure(f"{one.host}: {one.summary}", one.hint)
         if one.unproven:
             console.note(f"{one.host}: {one.unproven}")
+        if one.unrecorded:
+            console.note(f"{one.host}: not on record: {one.unrecorded}")
 
 
 def show_json(results: Sequence[HostResult]) -> None:
@@ -40,6 +42,7 @@ def show_json(results: Sequence[HostResult]) -> None:
             summary=one.summary,
             hint=one.hint,
             unproven=one.unproven,
+            unrecorded=one.unrecorded,
         )
 
 

@@ -30,6 +30,7 @@ LOADED = (
     "ssl",
     "proxy",
     "proxy_http",
+    "http2",
 )
 
 CONFIGURATION = """\

@@ -1,14 +1,19 @@
-"""Layouts from variables: the name of one that we know, or all fields of another."""
+"""
+Layouts from variables, each the name of one that we know, or the fields of another.
+
+With `like: NAME` only those fields are given that differ from one that we know.
+"""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from deployer.errors import nearest
-from deployer.inventory.place import Problem, path_text
+from deployer.inventory.place import Problem, Steps, path_text
 from deployer.layouts import LAYOUTS, Layout
 from deployer.spec.problems import Origin, SpecError, problems_of
 from deployer.spec.text import absolute_path, checked, layout_path
@@ -24,34 +29,51 @@ _TYPES: dict[object, object] = {
 }
 _NAMED: dict[str, object] = {
     "name": _Text,
+    "group": _Text | None,
+    "module_hint": _Text,
     "log_dir": Annotated[str, AfterValidator(layout_path)],
 }
+LIKE = "like"
 
 
-def _field(field: Field[Any]) -> Any:
+def _field(field: Field[Any], base: Layout | None) -> Any:
     kind = _NAMED.get(field.name) or _TYPES[field.type]
+    if base is not None:
+        return (kind, getattr(base, field.name))
     return (kind, ... if field.default is MISSING else field.default)
 
 
-LayoutFields: type[BaseModel] = create_model(
-    "LayoutFields",
-    __config__=ConfigDict(extra="forbid", frozen=True),
-    **{field.name: _field(field) for field in fields(Layout)},
-)
+@cache
+def _model(base: Layout | None) -> type[BaseModel]:
+    return create_model(
+        "LayoutFields",
+        __config__=ConfigDict(extra="forbid", frozen=True),
+        **{field.name: _field(field, base) for field in fields(Layout)},
+    )
+
+
+LayoutFields = _model(None)
 """The fields of a layout as an inventory may write them."""
 
 
 def read_layout(value: object, origin: Origin, host: str) -> Layout:
     """Read a layout, or raise `SpecError` with everything that is wrong with it."""
+    if not isinstance(value, Mapping):
+        return _named(value, (), origin, host)
+    given = dict(value)
+    base = _named(given.pop(LIKE), (LIKE,), origin, host) if LIKE in given else None
+    model = LayoutFields if base is None else _model(base)
+    try:
+        read = model.model_validate(given)
+    except ValidationError as error:
+        raise SpecError(problems_of(error, model, origin, host)) from error
+    return Layout(**{field.name: getattr(read, field.name) for field in fields(Layout)})
+
+
+def _named(value: object, at: Steps, origin: Origin, host: str) -> Layout:
     if isinstance(value, str) and value in LAYOUTS:
         return LAYOUTS[value]
-    if not isinstance(value, Mapping):
-        shown, place = origin(())
-        known = ", ".join(LAYOUTS)
-        hint = nearest(str(value), LAYOUTS) or f"known are {known}, or a mapping with its fields"
-        raise SpecError([Problem(place, f"{path_text(shown)}: no layout {value!r}, {hint}", host)])
-    try:
-        read = LayoutFields.model_validate(value)
-    except ValidationError as error:
-        raise SpecError(problems_of(error, LayoutFields, origin, host)) from error
-    return Layout(**{field.name: getattr(read, field.name) for field in fields(Layout)})
+    shown, place = origin(at)
+    known = ", ".join(LAYOUTS)
+    hint = nearest(str(value), LAYOUTS) or f"known are {known}, or a mapping with its fields"
+    raise SpecError([Problem(place, f"{path_text(shown)}: no layout {value!r}, {hint}", host)])

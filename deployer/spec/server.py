@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from deployer.errors import nearest
 from deployer.inventory.model import Host
 from deployer.inventory.place import Place, Problem, Steps
-from deployer.layouts import DEBIAN, Layout
+from deployer.layouts import Layout
 from deployer.spec.fields import no_boolean
 from deployer.spec.layout import read_layout
 from deployer.spec.model import Spec
@@ -52,7 +52,8 @@ class ServerSpec:
     """What one Apache host should serve, with every default already decided."""
 
     host: str
-    layout: Layout
+    layout: Layout | None
+    """None: whatever is found on the host."""
     vhosts: tuple[VhostSpec, ...]
     default_vhost: Literal["deny", "leave"]
     confirm_timeout: int
@@ -81,7 +82,7 @@ def server_spec(host: Host) -> ServerSpec:
     layout = reading.layout()
     vhosts = reading.vhosts()
     reading.problems += _collisions(host, vhosts)
-    if reading.problems or settings is None or layout is None:
+    if reading.problems or settings is None:
         raise SpecError(reading.problems)
     return ServerSpec(
         host=host.name,
@@ -123,9 +124,11 @@ class _Reading:
             return None
 
     def layout(self) -> Layout | None:
-        """Read how the host's Apache is laid out."""
+        """Read how the host's Apache is laid out, where somebody says so."""
+        value = self.values.get(LAYOUT)
+        if value is None:
+            return None
         try:
-            value = self.values.get(LAYOUT, DEBIAN.name)
             return read_layout(value, self._origin({(): LAYOUT}, (), ()), self.host.name)
         except SpecError as error:
             self._note(error.problems)

@@ -69,7 +69,8 @@ class VhostSpec(Spec):
     paths: tuple[PathRule, ...] = ()
     passwords: Passwords | None = None
     tls: Literal["intermediate", "modern"] = "intermediate"
-    http2: bool = True
+    http2: bool = False
+    """By choice: over HTTP/2 browsers do not learn why a handshake refused them. Firefox hangs."""
     redirect_http: Redirect = None
     """Where plain HTTP is answered with the way here; None: on port 80 for a site on 443."""
     hsts: Hsts = None

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from deployer.errors import DeployerError
 from deployer.store import rows, schema
 from deployer.store.chain import GENESIS, Kind, Link, seal
-from deployer.store.rows import AuthorityRow, CertificateRow, CrlRow
+from deployer.store.rows import AuthorityRow, CertificateRow, CrlRow, DeploymentRow
 
 _HINT = "deployer ca restore BACKUP brings back a state from before it was tampered with"
 
@@ -32,6 +32,7 @@ class _Books:
     certificates: dict[str, str] = field(default_factory=dict)
     intended: set[str] = field(default_factory=set)
     crls: dict[tuple[str, str], str] = field(default_factory=dict)
+    deployments: dict[str, str] = field(default_factory=dict)
 
     def learn(self, link: Link) -> None:
         """Take in one event; those from before the books had digests say nothing."""
@@ -47,6 +48,8 @@ class _Books:
             self.intended.discard(facts["serial"])
         elif "number" in facts:
             self.crls[facts["authority"], facts["number"]] = facts["row"]
+        elif "release" in facts:
+            self.deployments[facts["host"]] = facts["row"]
         else:
             self.authorities[facts["authority"]] = facts["row"]
 
@@ -72,6 +75,7 @@ def check(connection: Connection, *, noted: str = "") -> Link | None:
     names = _check_authorities(connection, books)
     _check_certificates(connection, books)
     _check_crls(connection, books, names)
+    _check_deployments(connection, books)
     return last
 
 
@@ -113,6 +117,14 @@ def _check_crls(connection: Connection, books: _Books, names: Mapping[int, str])
             raise _broken(f"the CRLs of {owner} from number {ladder} are not as they were written")
     for owner, number in books.crls:
         raise _broken(f"the CRLs of {owner} from number {number} are gone")
+
+
+def _check_deployments(connection: Connection, books: _Books) -> None:
+    for row in map(DeploymentRow._make, rows.read(connection, schema.deployments)):
+        if books.deployments.pop(row.host, None) != rows.digest(row):
+            raise _broken(f"what was deployed to {row.host} is not as it was written")
+    for host in books.deployments:
+        raise _broken(f"what was deployed to {host} is gone")
 
 
 def _broken(what: str) -> BrokenJournal:

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     CRLS_PUBLISHED = "crls published"
     CRLS_DROPPED = "crls dropped"
     CRLS_CARRIED_OVER = "crls carried over"
+    RELEASE_DEPLOYED = "release deployed"
     STATE_RESTORED = "state restored"
     STATE_MIGRATED = "state migrated"
 

@@ -68,6 +68,20 @@ class CrlRow(NamedTuple):
     crl: bytes | None
 
 
+class DeploymentRow(NamedTuple):
+    """A row of `deployments`, column for column."""
+
+    id: int
+    host: str
+    release: str
+    at: str
+    layout: str
+    apache: str
+    openssl: str
+    surroundings: str
+    texts: str
+
+
 def digest(row: Sequence[Any]) -> str:
     """Name the content of a row, every column of it."""
     columns = [sha256(value) if isinstance(value, bytes) else value for value in row]
@@ -98,6 +112,11 @@ def ladder_facts(rungs: Sequence[CrlRow], owner: str) -> dict[str, str]:
     """Say of a ladder what the journal keeps."""
     lists = sha256("".join(map(digest, rungs)).encode())
     return {"authority": owner, "number": str(rungs[0].ladder), "row": lists}
+
+
+def deployment_facts(row: DeploymentRow) -> dict[str, str]:
+    """Say of a deployment what the journal keeps."""
+    return {"host": row.host, "release": row.release, "row": digest(row)}
 
 
 def sha256(content: bytes) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+VERSION = 3
 """Kept in `PRAGMA user_version`; a program older than its database refuses to touch it."""
 APPLICATION_ID = 0x6D544C53
 """Kept in `PRAGMA application_id`: says that a SQLite file is ours ("mTLS")."""
@@ -129,6 +129,22 @@ crls = Table(
     Column("crl", LargeBinary),  # none: long superseded, and dropped
     UniqueConstraint("authority_id", "number"),
     Index("crls_by_ladder", "authority_id", "ladder"),
+)
+
+# What was last deployed to each host, as far as others may know it: names, versions, and Apache's
+# own files. Keys, certificates and passwords are on the hosts alone.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False, unique=True),
+    Column("release", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("apache", Text, nullable=False),
+    Column("openssl", Text, nullable=False),
+    Column("surroundings", Text, nullable=False),  # JSON: what else of the host it depends on
+    Column("texts", Text, nullable=False),  # JSON: Apache's files by their paths
 )
 
 events = Table(

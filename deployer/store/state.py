@@ -19,6 +19,7 @@ from deployer.store.authorities import Authorities
 from deployer.store.certificates import Certificates
 from deployer.store.crls import Crls
 from deployer.store.database import Database
+from deployer.store.deployments import Deployments
 from deployer.store.faults import no_state
 from deployer.store.journal import Journal
 from deployer.store.keys import DEFAULT_COST, Cost
@@ -34,6 +35,7 @@ class Store:
         self.authorities = Authorities(database)
         self.certificates = Certificates(database, self.authorities)
         self.crls = Crls(database, self.authorities)
+        self.deployments = Deployments(database)
         self.journal = Journal(database)
 
     @classmethod

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from deployer import __version__
-from deployer.apache.compile import Leaf, compile_release
+from deployer.advice.finding import Finding
+from deployer.apache.compile import compile_release
+from deployer.apache.material import BackendIdentity, Leaf
 from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, PassphraseMissing
 from deployer.fleet.executor import in_parallel
@@ -21,19 +23,21 @@ from deployer.host.verbs import Switch
 from deployer.pki.profiles import CLIENT, SERVER
 from deployer.probe.handshake import Identity
 from deployer.probe.verdict import Clients
+from deployer.release import Release
 from deployer.result import HostResult, Listener, Outcome, Step
+from deployer.store.deployments import Deployed
 from deployer.store.state import Store
+from deployer.workflows import backends, credentials, inspection, leaves
 from deployer.workflows.account import login_name
 from deployer.workflows.checks import check, refusal
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, deploy, expectations, narrated
-from deployer.workflows.leaves import issue
+from deployer.workflows.material import material_of
 from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import (
     Unlock,
     crls_due,
     looked_into,
-    trust_of,
     unsigned,
 )
 
@@ -48,7 +52,9 @@ class Preview:
     hosts: tuple[Surveyed, ...]
     """Every host that was reached, sorted by name, changes or not."""
     failed: tuple[HostResult, ...]
-    """Every host that could not be looked at, sorted by name."""
+    """Every host that could not be looked at, or is left as it is, sorted by name."""
+    findings: tuple[Finding, ...] = ()
+    """What there is to say about the hosts that were looked at."""
 
     @property
     def changing(self) -> tuple[Surveyed, ...]:
@@ -75,8 +81,11 @@ class Operator:
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
     """Look at every host and compare it with its release. Changes nothing."""
+    targets = tuple(targets)
+    everywhere = inspection.sites_of(target.spec for target in targets)
     hosts: list[Surveyed] = []
     failed: list[HostResult] = []
+    told: list[Finding] = []
     for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
@@ -84,10 +93,16 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
             wrong = [problem for found in result.problems.values() for problem in found]
             failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))
         else:
-            hosts.append(result)
+            found = inspection.advised(result, everywhere=everywhere, now=operator.now)
+            told += found
+            if error := inspection.refusal(target.name, found):
+                failed.append(HostResult.of_error(target.name, error))
+            else:
+                hosts.append(result)
     return Preview(
         hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
         failed=tuple(sorted(failed, key=lambda one: one.host)),
+        findings=tuple(told),
     )
 
 
@@ -98,30 +113,54 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
     An interrupt is passed on after the hosts in flight have ended and been told of.
     """
     yield from seen.failed
-    for one in seen.hosts:
-        if not one.plan:
-            yield HostResult(
-                host=one.target.name, outcome=Outcome.UNCHANGED, release=one.plan.release.id
-            )
+    settled = [one for one in seen.hosts if not one.plan]
+    unrecorded = _recorded([(one, one.plan.release) for one in settled], operator)
+    for one in settled:
+        yield HostResult(
+            host=one.target.name,
+            outcome=Outcome.UNCHANGED,
+            release=one.plan.release.id,
+            unrecorded=unrecorded,
+        )
     if seen.changing:
         yield from _deploy_all(seen.changing, operator)
 
 
 def _deploy_all(changing: Sequence[Surveyed], operator: Operator) -> Iterator[HostResult]:
     signed, clients = _issue(changing, operator)
+    seen = {one.target.name: one for one in changing}
     ready: list[Deployment] = []
     for one in changing:
         try:
             ready.append(_deployment(one, signed, clients, operator))
         except DeployerError as error:
             yield HostResult.of_error(one.target.name, error)
-    for deployment, result in in_parallel(
-        lambda one: deploy(one, operator.listen), ready, forks=operator.forks
-    ):
+
+    def bring(one: Deployment) -> HostResult:
+        done = deploy(one, operator.listen)
+        return replace(done, unrecorded=_recorded([(seen[one.host.name], one.release)], operator))
+
+    for deployment, result in in_parallel(bring, ready, forks=operator.forks):
         if isinstance(result, DeployerError):
             yield HostResult.of_error(deployment.host.name, result)
         else:
             yield replace(result, unproven=_unproven(deployment))
+
+
+def _recorded(live: Sequence[tuple[Surveyed, Release]], operator: Operator) -> str:
+    """
+    Note the releases that hosts have, and say why not where that cannot be.
+
+    A host has what it has, whether or not there is room in the books: the next apply notes it.
+    """
+    try:
+        operator.store.deployments.record(
+            Deployed.of(one.target.name, release, one.platform, at=operator.now)
+            for one, release in live
+        )
+    except DeployerError as error:
+        return error.message
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +168,7 @@ class _Signed:
     """What was signed for this run, or why nothing could be."""
 
     leaves: Mapping[str, Mapping[str, Leaf]] = field(default_factory=dict)
+    identities: Mapping[str, Mapping[str, BackendIdentity]] = field(default_factory=dict)
     refusal: PassphraseMissing | None = None
 
 
@@ -141,38 +181,49 @@ def _issue(changing: Sequence[Surveyed], operator: Operator) -> tuple[_Signed, C
     certified = operator.identity
     try:
         with narrated(THE_CONTROLLER, Step.ISSUE, operator.listen) as say:
-            leaves = _sign(changing, operator)
+            signed = _sign(changing, operator)
             if certified is None and (operator.may_unlock or any(map(_needs_signing, changing))):
                 signer = operator.unlock(CLIENT.authority)
                 certified = a_certified_client(operator.store, signer, operator.now)
-            issued = sum(map(len, leaves.values()))
+            made = (*signed.leaves.values(), *signed.identities.values())
+            issued = sum(map(len, made))
             say(f"{issued} certificate{'' if issued == 1 else 's'}")
     except PassphraseMissing as refusal:
         if all(map(_needs_signing, changing)):
             raise
         return _Signed(refusal=refusal), knockers(certified, operator.now)
-    return _Signed(leaves=leaves), knockers(certified, operator.now)
+    return signed, knockers(certified, operator.now)
 
 
-def _sign(changing: Sequence[Surveyed], operator: Operator) -> Mapping[str, Mapping[str, Leaf]]:
+def _sign(changing: Sequence[Surveyed], operator: Operator) -> _Signed:
     store = operator.store
     used = {
         authority.certificate
         for one in changing
         for vhost in one.target.spec.vhosts
-        for authority in looked_into(vhost, store, one.supplies, now=operator.now)
+        for authority in (
+            *looked_into(vhost, store, one.supplies, now=operator.now),
+            *backends.looked_into(vhost, store, one.supplies, now=operator.now),
+        )
     }
     for authority in crls_due(store, operator.now):
         if authority.certificate in used:
             store.crls.publish(
                 operator.unlock(authority.name, authority.generation), now=operator.now
             )
-    due = [(one.target.spec, one.decision) for one in changing if one.decision.due]
-    return issue(due, store, operator.unlock(SERVER.authority), operator.now) if due else {}
+    serving = [(one.target.spec, one.decision) for one in changing if one.decision.due]
+    presenting = [(one.target.spec, one.credentials) for one in changing if one.credentials.due]
+    # Every key is opened before the first is used.
+    servers = operator.unlock(SERVER.authority) if serving else None
+    clients = operator.unlock(CLIENT.authority) if presenting else None
+    return _Signed(
+        leaves=leaves.issue(serving, store, servers, operator.now) if servers else {},
+        identities=credentials.issue(presenting, store, clients, operator.now) if clients else {},
+    )
 
 
 def _needs_signing(one: Surveyed) -> bool:
-    return bool(one.decision.due or unsigned(one.plan.release))
+    return bool(one.decision.due or one.credentials.due or unsigned(one.plan.release))
 
 
 def _unproven(deployment: Deployment) -> str:
@@ -185,15 +236,21 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
         raise signed.refusal
     spec = one.target.spec
     who = login_name() or f"uid {os.getuid()}"
-    leaves = {**one.decision.kept, **signed.leaves.get(spec.host, {})}
-    trust = trust_of(spec, operator.store, one.supplies, now=operator.now)
+    material = material_of(
+        spec,
+        {**one.decision.kept, **signed.leaves.get(spec.host, {})},
+        {**one.credentials.kept, **signed.identities.get(spec.host, {})},
+        operator.store,
+        one.supplies,
+        now=operator.now,
+    )
     with narrated(spec.host, Step.CHECK, operator.listen):
-        check(spec, leaves, trust, one.clock)
+        check(spec, material, one.clock)
     return Deployment(
         host=one.host,
         found=one.found,
-        release=compile_release(spec, one.platform, leaves, trust, operator.templates),
-        expectations=expectations(spec, leaves, one.found, admits=one.admits),
+        release=compile_release(spec, one.platform, material, operator.templates),
+        expectations=expectations(spec, material.leaves, one.found, admits=one.admits),
         clients=clients,
         switch=Switch(
             token=secrets.token_hex(8),

@@ -4,32 +4,33 @@ What is refused before any of it is sent: material that would kill a server or l
 `clock` is always what the host reads, for it is the host that will judge the dates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from deployer.apache.compile import Leaf, Trust
+from deployer.apache.material import Backend, Leaf, Material, Trust
 from deployer.errors import StepFailed
 from deployer.observation import Observation
 from deployer.pki import pem
-from deployer.pki.material import Problem, check_server
+from deployer.pki.material import Problem, check_client, check_server
+from deployer.pki.profiles import SERVER
 from deployer.pki.trust import check_crls, check_trust, issuing
 from deployer.result import Step
+from deployer.spec.proxy import BackendAuthority
 from deployer.spec.server import ServerSpec
 from deployer.spec.supplied import CertificateFiles, CertificateOnHost, ClientAuthority
 from deployer.spec.vhost import VhostSpec
 from deployer.workflows.supplies import Supplies
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
+_BEGIN_KEY = b"-----BEGIN PRIVATE KEY-----"
 
 
-def check(
-    spec: ServerSpec, leaves: Mapping[str, Leaf], trust: Mapping[str, Trust], clock: datetime
-) -> None:
+def check(spec: ServerSpec, material: Material, clock: datetime) -> None:
     """Refuse a release as it is about to be sent, whoever made what is in it."""
     found: list[Problem] = []
     for vhost in spec.vhosts:
-        leaf = leaves[vhost.slug]
+        leaf = material.leaves[vhost.slug]
         found += check_server(
             vhost.slug,
             fullchain=leaf.fullchain,
@@ -37,8 +38,10 @@ def check(
             names=vhost.names,
             now=clock,
         )
-        if vhost.slug in trust:
-            found += _of_clients(vhost, trust[vhost.slug], clock)
+        if vhost.slug in material.trust:
+            found += _of_clients(vhost, material.trust[vhost.slug], clock)
+        if vhost.slug in material.backends:
+            found += _of_backends(vhost.slug, material.backends[vhost.slug], clock)
     if found:
         raise refusal(spec.host, found)
 
@@ -52,9 +55,13 @@ def refusal(host: str, problems: Iterable[Problem]) -> StepFailed:
 
 
 def supplied_problems(
-    spec: ServerSpec, supplies: Supplies, found: Observation, clock: datetime
+    spec: ServerSpec, supplies: Supplies, found: Observation | None, clock: datetime
 ) -> dict[str, tuple[Problem, ...]]:
-    """List what is wrong with what others made for each virtual host, by slug."""
+    """
+    List what is wrong with what others made for each virtual host, by slug.
+
+    Where nobody looked at the host, nothing is said about what is there.
+    """
     problems = {
         vhost.slug: tuple(_of_vhost(vhost, supplies, found, clock)) for vhost in spec.vhosts
     }
@@ -62,16 +69,19 @@ def supplied_problems(
 
 
 def _of_vhost(
-    vhost: VhostSpec, supplies: Supplies, found: Observation, clock: datetime
+    vhost: VhostSpec, supplies: Supplies, found: Observation | None, clock: datetime
 ) -> Iterator[Problem]:
     if vhost.certificate.files is not None:
         leaf = supplies.leaves[vhost.certificate.files]
         yield from _of_files(vhost, vhost.certificate.files, leaf, clock)
-    if vhost.certificate.on_host is not None:
+    if vhost.certificate.on_host is not None and found is not None:
         yield from _on_host(vhost, vhost.certificate.on_host, found, clock)
     if vhost.client_auth.verify != "none":
         for one in vhost.client_auth.authorities:
             yield from _of_authority(vhost, one, supplies, clock)
+    route = vhost.tls_route
+    if route is not None and route.authority is not None:
+        yield from _of_backend_authority(vhost, route.authority, supplies, clock)
 
 
 def _of_files(
@@ -156,6 +166,54 @@ def _of_authority(
             issuers=[ca for ca in issuing(foreign.certificates) if ca in trust],
             now=clock,
         )
+
+
+def _of_backend_authority(
+    vhost: VhostSpec, one: BackendAuthority, supplies: Supplies, clock: datetime
+) -> Iterator[Problem]:
+    if one.file is None:
+        return
+    foreign = supplies.backends[one]
+    bundle = pem.write_certificates(foreign.certificates)
+    subject = f"{vhost.server_name}: {one.file}"
+    yield from check_trust(subject, bundle, now=clock, profile=SERVER)
+    if one.crl is not None:
+        yield from check_crls(
+            f"{vhost.server_name}: {one.crl}",
+            pem.write_crls(foreign.lists),
+            trust=foreign.certificates,
+            revocation="chain",
+            now=clock,
+            profile=SERVER,
+        )
+
+
+def _of_backends(slug: str, backend: Backend, clock: datetime) -> Iterator[Problem]:
+    subject = f"{slug}: backend"
+    problems = check_trust(subject, backend.trust, now=clock, profile=SERVER)
+    yield from problems
+    if backend.crls is not None and not problems:
+        yield from check_crls(
+            subject,
+            backend.crls,
+            trust=pem.read_certificates(backend.trust),
+            revocation="chain",
+            now=clock,
+            profile=SERVER,
+        )
+    one = backend.identity
+    if one is not None:
+        yield from check_client(
+            subject,
+            fullchain=one.fullchain,
+            private_key=None if one.content is None else _key_of(one.content),
+            now=clock,
+        )
+
+
+def _key_of(identity: bytes) -> bytes:
+    """Take the key out of a file that has it after its certificate."""
+    return identity[identity.index(_BEGIN_KEY) :]
 
 
 def _of_clients(vhost: VhostSpec, trust: Trust, clock: datetime) -> tuple[Problem, ...]:

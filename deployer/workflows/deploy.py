@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from deployer.apache.compile import Leaf
+from deployer.apache.material import Leaf
 from deployer.errors import DeployerError, Interrupted, RolledBack, StepFailed
 from deployer.host import verbs
 from deployer.host.script import Host

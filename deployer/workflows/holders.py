@@ -33,6 +33,8 @@ class Holder:
     """An identity, and what became of its certificates."""
 
     name: str
+    host: str
+    """The host that shows it to its backends; empty for one that was handed over."""
     newest: CertificateRecord
     """The newest one that is valid; where none is, the newest."""
     state: CertificateState
@@ -43,12 +45,16 @@ class Holder:
 
 
 def holders(store: Store, *, now: datetime, which: Which) -> tuple[Holder, ...]:
-    """List identities by name."""
-    by_name: dict[str, list[CertificateRecord]] = defaultdict(list)
-    for record in store.certificates.list(kind="client", host=""):
-        by_name[record.name].append(record)
+    """
+    List identities by name.
+
+    Those of hosts as well: whoever lets in our clients lets them in.
+    """
+    by_name: dict[tuple[str, str], list[CertificateRecord]] = defaultdict(list)
+    for record in store.certificates.list(kind="client"):
+        by_name[record.name, record.host].append(record)
     found = []
-    for name, records in sorted(by_name.items()):
+    for (name, host), records in sorted(by_name.items()):
         valid = [one for one in records if one.state(now) is CertificateState.VALID]
         newest = (valid or records)[-1]
         state = newest.state(now)
@@ -56,6 +62,7 @@ def holders(store: Store, *, now: datetime, which: Which) -> tuple[Holder, ...]:
             found.append(
                 Holder(
                     name=name,
+                    host=host,
                     newest=newest,
                     state=state,
                     names=_names(newest, store),
@@ -70,10 +77,10 @@ def already_held(name: str, store: Store, *, now: datetime, meant: bool) -> str:
     Say what an identity of this name has already, or nothing.
 
     Refused unless it is `meant`: whoever writes a signing request chooses its name, and must
-    not become somebody else because nobody looked.
+    not become somebody else, or one of our hosts, because nobody looked.
     """
     state = CertificateState.VALID
-    found = store.certificates.list(kind="client", host="", name=name, state=state, now=now)
+    found = store.certificates.list(kind="client", name=name, state=state, now=now)
     if not found:
         return ""
     count = f"{len(found)} valid certificate{'' if len(found) == 1 else 's'}"

@@ -217,7 +217,14 @@ def newest_of(name: str, store: Store) -> IssuedCertificate:
     """Find the newest certificate of an identity that was not revoked."""
     name = identity_name(name)
     found = store.certificates.of_target(kind="client", host="", name=name)
-    if found is None and not store.certificates.list(kind="client", host="", name=name):
+    everywhere = store.certificates.list(kind="client", name=name) if found is None else ()
+    if everywhere and all(one.host for one in everywhere):
+        hosts = ", ".join(dict.fromkeys(one.host for one in everywhere))
+        raise UnknownIdentity(
+            f"{name!r} was handed over to nobody: {hosts} shows it to backends",
+            hint="deployer apply renews it",
+        )
+    if found is None and not everywhere:
         raise UnknownIdentity(
             f"{name!r} never had a certificate", hint="deployer client list --all shows who has one"
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployer.apache.compile import Leaf
+from deployer.apache.material import Leaf
 from deployer.decision import Held, Wanted, reason_to_issue
 from deployer.observation import Observation
 from deployer.pki import pem
@@ -67,7 +67,7 @@ def decide(
             )
         wanted = Wanted(
             slug=vhost.slug,
-            names=vhost.names,
+            names=subject_alternative_names(hosts=vhost.names, wildcard=True),
             key_type=vhost.key_type,
             issuer=issuer.certificate,
         )

@@ -53,8 +53,12 @@ _FLAGS = {
 def valid_of(
     name: str, store: Store, *, now: datetime, prefix: str = ""
 ) -> tuple[CertificateRecord, ...]:
-    """Find the certificates by which an identity is let in, or the one of a serial number."""
-    mine = store.certificates.list(kind="client", host="", name=name)
+    """
+    Find the certificates by which an identity is let in, or the one of a serial number.
+
+    Whoever judges by the name does not ask who has it, so those on hosts are meant as well.
+    """
+    mine = store.certificates.list(kind="client", name=name)
     if not mine:
         raise NothingToRevoke(
             f"{name!r} never had a certificate", hint="deployer client list shows who has one"
@@ -78,7 +82,7 @@ def valid_of(
 def others_of(
     name: str, store: Store, *, than: int, now: datetime
 ) -> tuple[CertificateRecord, ...]:
-    """Find the valid certificates of an identity beside one of them."""
+    """Find the valid certificates of an identity beside one that was handed over."""
     mine = store.certificates.list(kind="client", host="", name=name)
     return tuple(
         one for one in mine if one.state(now) is CertificateState.VALID and one.serial != than

@@ -1,7 +1,7 @@
 """Status: what hosts really serve, and for how long that is good."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from deployer.release import File
 from deployer.result import HostResult
 from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
+from deployer.workflows import backends
 from deployer.workflows.apply import Operator
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import expectations, probe
@@ -86,7 +87,7 @@ def _of_host(host: Surveyed, store: Store, now: datetime) -> list[VhostStatus]:
             host,
             vhost,
             probe(host.host, (expected,), clients, timeout=0),
-            _Lists.on(host, vhost, store, now),
+            _Lists.on(host, vhost, store, now).beside(_Lists.behind(host, vhost, store, now)),
             now,
             leaving=over
             if vhost.client_auth.verify != "none" and vhost.slug in host.admits
@@ -110,16 +111,40 @@ class _Lists:
     def on(cls, host: Surveyed, vhost: VhostSpec, store: Store, now: datetime) -> "_Lists":
         """Judge what is on the host, which is what is on record if their digests agree."""
         path = f"crl/{vhost.slug}.pem"
-        there = host.found.digest(path)
         found = ladders(vhost, store, host.supplies, now=now)
-        if there is None or not found:
+        if host.found.digest(path) is None or not found:
             return cls()
         known = trust_of(host.target.spec, store, host.supplies, now=now)[vhost.slug].crls
-        if known is None or there != File.of(path, known).digest:
+        if not _is_on(host, path, known):
             return cls(warnings=("revocation lists on the host are not those on record",))
         if vhost.client_auth.revocation == "leaf":
             lowest = issuers(vhost, store, host.supplies, now=now)
             found = {ca: found[ca] for ca in lowest if ca in found}
+        return cls._of(found, now, whom="client")
+
+    @classmethod
+    def behind(cls, host: Surveyed, vhost: VhostSpec, store: Store, now: datetime) -> "_Lists":
+        """Judge those that it asks about its backends in the same way."""
+        path = f"backend/{vhost.slug}/crl.pem"
+        found = backends.ladders(vhost, store, host.supplies, now=now)
+        if host.found.digest(path) is None or not found:
+            return cls()
+        shown = host.credentials.preview()
+        known = backends.backends_of(host.target.spec, shown, store, host.supplies, now=now)
+        if not _is_on(host, path, known[vhost.slug].crls):
+            return cls(warnings=("revocation lists for backends are not those on record",))
+        return cls._of(found, now, whom="backend")
+
+    def beside(self, others: "_Lists") -> "_Lists":
+        """Add what is wrong with others; the end that is told is that of the clients' lists."""
+        return replace(
+            self, wrong=self.wrong + others.wrong, warnings=self.warnings + others.warnings
+        )
+
+    @classmethod
+    def _of(
+        cls, found: Mapping[x509.Certificate, Sequence[CRL]], now: datetime, *, whom: str
+    ) -> "_Lists":
         worst, lists = min(found.items(), key=lambda one: lease(one[1], now))
         left = lease(lists, now)
         until = min(map(crls_end, filter(_end, found.values())), default=None)
@@ -127,11 +152,16 @@ class _Lists:
             return cls(until=until)
         whose, end = f"revocation lists of {title(worst)}", f"{crls_end(lists):%Y-%m-%d}"
         if left == 0:
-            return cls(until=until, wrong=(f"{whose} ended on {end}: every client is refused",))
-        text = f"{whose} are half over: on {end} every client will be refused"
+            return cls(until=until, wrong=(f"{whose} ended on {end}: every {whom} is refused",))
+        text = f"{whose} are half over: on {end} every {whom} will be refused"
         if left <= QUARTER:
             return cls(until=until, wrong=(text.replace("half", "three quarters"),))
         return cls(until=until, warnings=(text,))
+
+
+def _is_on(host: Surveyed, path: str, known: bytes | None) -> bool:
+    """Say whether a file on the host is what the records would put there."""
+    return known is not None and host.found.digest(path) == File.of(path, known).digest
 
 
 def _end(lists: Sequence[CRL]) -> bool:
@@ -154,6 +184,10 @@ def _of_vhost(
     warnings = [*_of_release(host), *lists.warnings, *leaving]
     if vhost is not None and served is not None:
         warnings += _of_age(vhost, served, now)
+    if vhost is not None:
+        remarks = _of_identity(host, vhost, now)
+        wrong += remarks[0]
+        warnings += remarks[1]
     for problem in host.problems.get(vhost.slug, ()) if vhost else ():
         warnings.append(f"{problem.subject}: {problem.message}")
     if served is not None and served.not_valid_after_utc <= now:
@@ -197,6 +231,16 @@ def _of_age(vhost: VhostSpec, served: x509.Certificate, now: datetime) -> list[s
     on_host = "on the host" if vhost.certificate.on_host else "in the project"
     end = f"{served.not_valid_after_utc:%Y-%m-%d}"
     return [f"certificate ends on {end}: whoever keeps {file} {on_host} must renew it"]
+
+
+def _of_identity(host: Surveyed, vhost: VhostSpec, now: datetime) -> tuple[list[str], list[str]]:
+    """Say what is wrong with the identity that a site shows to its backends, and what will be."""
+    there = host.credentials.there.get(vhost.slug)
+    if there is not None and there.not_valid_after_utc <= now:
+        end = f"{there.not_valid_after_utc:%Y-%m-%d}"
+        return [f"the identity for backends expired on {end}: they refuse it"], []
+    reason = host.credentials.due.get(vhost.slug)
+    return [], [f"the identity for backends: {reason}"] if reason else []
 
 
 LAST_SWITCH = {

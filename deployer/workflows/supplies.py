@@ -7,13 +7,16 @@ from typing import TypeVar
 
 from cryptography import x509
 
-from deployer.apache.compile import Leaf
+from deployer.apache.material import Leaf
+from deployer.apache.passwords import read_passwords, write_passwords
 from deployer.errors import DeployerError
 from deployer.pki import supplied
 from deployer.pki.keys import key_digest
 from deployer.pki.supplied import Document
+from deployer.spec.proxy import BackendAuthority
 from deployer.spec.server import ServerSpec
 from deployer.spec.supplied import CertificateFiles, ClientAuthority
+from deployer.spec.vhost import VhostSpec
 
 Wanted = TypeVar("Wanted")
 Found = TypeVar("Found")
@@ -37,6 +40,8 @@ class Supplies:
 
     leaves: Mapping[CertificateFiles, Leaf] = field(default_factory=dict, repr=False)
     authorities: Mapping[ClientAuthority, Foreign] = field(default_factory=dict)
+    backends: Mapping[BackendAuthority, Foreign] = field(default_factory=dict)
+    passwords: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class SupplyReader:
@@ -47,6 +52,8 @@ class SupplyReader:
         self._root = root
         self._leaves: dict[CertificateFiles, Leaf | DeployerError] = {}
         self._authorities: dict[ClientAuthority, Foreign | DeployerError] = {}
+        self._backends: dict[BackendAuthority, Foreign | DeployerError] = {}
+        self._passwords: dict[str, bytes | DeployerError] = {}
 
     def read(self, specs: Iterable[ServerSpec]) -> Supplies:
         """Read every file that sites name; everything that is wrong is told at once."""
@@ -71,11 +78,27 @@ class SupplyReader:
             if one.file is not None
             and (foreign := _attempt(self._authority, one, self._authorities, problems)) is not None
         }
+        behind = dict.fromkeys(route.authority for vhost in vhosts if (route := vhost.tls_route))
+        backends = {
+            one: foreign
+            for one in behind
+            if one is not None
+            and one.file is not None
+            and (foreign := _attempt(self._authority, one, self._backends, problems)) is not None
+        }
+        passwords = {
+            file: content
+            for file in dict.fromkeys(map(_password_file, vhosts))
+            if file is not None
+            and (content := _attempt(self._password, file, self._passwords, problems)) is not None
+        }
         if problems:
             hints = dict.fromkeys(error.hint for error in problems if error.hint)
             messages = dict.fromkeys(error.message for error in problems)
             raise NotSupplied("\n".join(messages), hint="; ".join(hints))
-        return Supplies(leaves=leaves, authorities=authorities)
+        return Supplies(
+            leaves=leaves, authorities=authorities, backends=backends, passwords=passwords
+        )
 
     def _leaf(self, files: CertificateFiles) -> Leaf:
         """Read a certificate, its chain and its key."""
@@ -90,7 +113,11 @@ class SupplyReader:
             key=found.private_key,
         )
 
-    def _authority(self, wanted: ClientAuthority) -> Foreign:
+    def _password(self, name: str) -> bytes:
+        """Read a file of passwords, and write it as hosts get it."""
+        return write_passwords(read_passwords(name, self._document(name).content))
+
+    def _authority(self, wanted: ClientAuthority | BackendAuthority) -> Foreign:
         """Read an authority and its lists."""
         return Foreign(
             certificates=supplied.read_authorities(self._document(wanted.file or "")),
@@ -107,6 +134,12 @@ class SupplyReader:
             ) from error
         except RuntimeError as error:
             raise NotSupplied(f"{name}: there is no such home directory") from error
+
+
+def _password_file(vhost: VhostSpec) -> str | None:
+    """Name the file of passwords that a site asks for, if it does."""
+    given = vhost.passwords if vhost.asks_for_passwords else None
+    return None if given is None else given.file
 
 
 def _attempt(

@@ -19,12 +19,11 @@ from deployer.errors import (
     Interrupted,
     Locked,
     NeedsHands,
-    StepFailed,
     Unreachable,
 )
 from deployer.fleet.executor import in_parallel
 from deployer.host import verbs
-from deployer.host.script import Host
+from deployer.host.script import Host, Stranger
 from deployer.observation import Observation, Pending
 from deployer.pki.material import Problem
 from deployer.plan import Plan, plan
@@ -34,10 +33,14 @@ from deployer.spec.connection import Connection
 from deployer.spec.server import ServerSpec
 from deployer.store.state import Store
 from deployer.transport import Transport
+from deployer.workflows import credentials, leaves
+from deployer.workflows.arrival import Arrival, fit, loads, recognised
 from deployer.workflows.checks import supplied_problems
-from deployer.workflows.leaves import Decision, decide
+from deployer.workflows.credentials import Credentials
+from deployer.workflows.leaves import Decision
+from deployer.workflows.material import material_of
 from deployer.workflows.supplies import Supplies, SupplyReader
-from deployer.workflows.trust import admitting_ours, crls_due, trust_of
+from deployer.workflows.trust import admitting_ours, crls_due
 
 Connect = Callable[[Connection], Transport]
 
@@ -64,6 +67,8 @@ class Surveyed:
     found: Observation = field(repr=False)
     platform: Platform
     decision: Decision
+    credentials: Credentials
+    """What happens to the identities that its sites show to backends."""
     plan: Plan
     supplies: Supplies = field(repr=False)
     problems: Mapping[str, tuple[Problem, ...]]
@@ -90,11 +95,13 @@ class Survey(AbstractContextManager["Survey"]):
         root: Path,
         texts: bool = False,
         settles: bool = False,
+        installs: bool = False,
     ) -> None:
         """
         Begin a run in the project directory `root`.
 
-        `settles`: finish first what an interrupted run left; otherwise nothing is changed.
+        `settles`: finish first what an interrupted run left. `installs`: install Apache and
+        mod_ssl where they are missing. With neither nothing is changed.
         """
         self._connect = connect
         self._store = store
@@ -103,6 +110,7 @@ class Survey(AbstractContextManager["Survey"]):
         self._root = root
         self._texts = texts
         self._settles = settles
+        self._installs = installs
         self._stale = crls_due(store, now)
         self._open: list[Transport] = []
 
@@ -126,55 +134,77 @@ class Survey(AbstractContextManager["Survey"]):
             else:
                 ready.append(target)
 
-        def look(target: Target) -> tuple[Host, Observation]:
+        def look(target: Target) -> Arrival:
             listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
             transport = self._connect(target.connection)
             self._open.append(transport)
-            host = Host(target.name, transport, target.spec.layout, target.connection.address)
-            found = self._observe(host, target.spec)
+            seen = self._observe(target, transport)
             listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
-            return host, found
+            if self._installs and seen.awaits_install:
+                listen(Event(host=target.name, step=Step.INSTALL, ended=False))
+                verbs.install(seen.host)
+                seen = self._observe(target, transport)
+                listen(Event(host=target.name, step=Step.INSTALL, ended=True))
+            return seen
 
         for target, result in in_parallel(look, ready, forks=forks):
             if isinstance(result, DeployerError):
                 yield target, result
             else:
-                yield target, self._compare(target, *result, supplies[target.name])
+                yield target, self._compare(target, result, supplies[target.name])
 
-    def _observe(self, host: Host, spec: ServerSpec) -> Observation:
-        sources = dict.fromkeys(vhost.certificate.on_host for vhost in spec.vhosts)
+    def _observe(self, target: Target, transport: Transport) -> Arrival:
+        layout, address = target.spec.layout, target.connection.address
+        sources = dict.fromkeys(vhost.certificate.on_host for vhost in target.spec.vhosts)
         watched = [one for one in sources if one is not None]
+        way = (
+            Host(target.name, transport, layout, address)
+            if layout
+            else Stranger(target.name, transport)
+        )
         try:
-            found = verbs.observe(host, texts=self._texts, watched=watched)
+            found = verbs.observe(way, texts=self._texts, watched=watched)
+            platform = recognised(target.name, layout, found)
+            host = Host(target.name, transport, platform.layout, address)
             if self._settles and found.pending is not None:
                 settle(host, found.pending, found)
-                return verbs.observe(host, texts=self._texts, watched=watched)
+                found = verbs.observe(host, texts=self._texts, watched=watched)
         except Interrupted as error:
             # Nothing was begun here, so nothing is unknown.
-            raise Unreachable(host.name, Step.OBSERVE, error.cause, hint=error.hint) from error
-        return found
+            raise Unreachable(target.name, Step.OBSERVE, error.cause, hint=error.hint) from error
+        return Arrival(host=host, found=found, platform=platform)
 
     def _compare(
-        self, target: Target, host: Host, found: Observation, supplies: Supplies
+        self, target: Target, seen: Arrival, supplies: Supplies
     ) -> Surveyed | DeployerError:
-        spec = target.spec
+        spec, found, platform = target.spec, seen.found, seen.platform
         try:
-            _fit(target, found)
-            decision = decide(spec, found, self._store, supplies, self._now)
-            trust = trust_of(spec, self._store, supplies, now=self._now, stale=self._stale)
-            platform = Platform.assumed(spec.layout)
-            release = compile_release(spec, platform, decision.preview(), trust, self._templates)
+            fit(seen, target.connection)
+            decision = leaves.decide(spec, found, self._store, supplies, self._now)
+            identities = credentials.decide(spec, found, self._store, self._now)
+            material = material_of(
+                spec,
+                decision.preview(),
+                identities.preview(),
+                self._store,
+                supplies,
+                now=self._now,
+                stale=self._stale,
+            )
+            release = compile_release(spec, platform, material, self._templates)
+            loads(seen, release)
         except DeployerError as error:
             return error
         return Surveyed(
             target=target,
-            host=host,
+            host=seen.host,
             found=found,
             platform=platform,
             decision=decision,
+            credentials=identities,
             plan=plan(release, found),
             supplies=supplies,
-            admits=admitting_ours(spec, self._store, trust),
+            admits=admitting_ours(spec, self._store, material.trust),
             problems=supplied_problems(
                 spec, supplies, found, datetime.fromtimestamp(found.clock, UTC)
             ),
@@ -211,28 +241,3 @@ def settle(host: Host, pending: Pending, found: Observation) -> None:
     # Rolled back is what we asked for here; anything worse is worth stopping for.
     if isinstance(verdict, NeedsHands):
         raise verdict
-
-
-def _fit(target: Target, found: Observation) -> None:
-    layout = target.spec.layout
-    if not found.apache_version:
-        raise StepFailed(
-            target.name,
-            Step.OBSERVE,
-            f"Apache is not installed: {layout.httpd[0]} does not run",
-            hint="apt-get install apache2, or set mtls_layout to where it is",
-        )
-    if found.apache_pid is None and found.user_id != 0 and target.connection.become is None:
-        raise StepFailed(
-            target.name,
-            Step.OBSERVE,
-            f"{target.connection.user or 'your account'} has no power over Apache here",
-            hint="set ansible_become: true, or give -b",
-        )
-    if found.apache_pid is None:
-        raise StepFailed(
-            target.name,
-            Step.OBSERVE,
-            f"Apache is not running: {layout.pid_file} names no server",
-            hint=f"start it with {' '.join(layout.start)}, then try again",
-        )

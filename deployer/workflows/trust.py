@@ -6,7 +6,7 @@ from typing import Protocol
 
 from cryptography import x509
 
-from deployer.apache.compile import Trust
+from deployer.apache.material import Trust
 from deployer.apache.names import distinguished_name
 from deployer.errors import DeployerError
 from deployer.pki import pem
@@ -73,17 +73,37 @@ def ladders(
     if not _looks(vhost):
         return {}
     bundle = _bundle(vhost, store, supplies, now=now)
+    given = [one for one in vhost.client_auth.authorities if one.file]
+    return lists_of(
+        bundle, [crl for one in given for crl in supplies.authorities[one].lists], store
+    )
+
+
+def lists_of(
+    bundle: Collection[x509.Certificate], others: Collection[CRL], store: Store
+) -> dict[x509.Certificate, tuple[CRL, ...]]:
+    """Find the lists of the authorities in a bundle: ours, and what others brought."""
     found = {
         ca.certificate: lists
         for ca in store.authorities.list()
         if ca.certificate in bundle and (lists := store.crls.current(ca))
     }
-    for one in vhost.client_auth.authorities:
-        for crl in supplies.authorities[one].lists if one.file else ():
-            for ca in bundle:
-                if is_signed_by(crl, ca) and crl not in (known := found.get(ca, ())):
-                    found[ca] = (*known, crl)
+    for crl in others:
+        for ca in bundle:
+            if is_signed_by(crl, ca) and crl not in (known := found.get(ca, ())):
+                found[ca] = (*known, crl)
     return found
+
+
+def lasting(name: str, store: Store, now: datetime) -> tuple[Authority, ...]:
+    """
+    List the generations of an authority that hosts trust, without those that are over.
+
+    Nobody gets in by them any more, and an expired authority in a bundle is refused as a whole.
+    """
+    trusted = store.authorities.trusted(name)
+    remaining = (ca for ca in trusted if all(now < one.not_valid_after_utc for one in ca.bundle))
+    return tuple(remaining) or trusted
 
 
 def issuers(
@@ -135,7 +155,8 @@ def unsigned(release: Release) -> frozenset[str]:
     return frozenset(
         file.path
         for file in release.files
-        if file.path.startswith("crl/") and file.content == UNSIGNED
+        if file.content == UNSIGNED
+        and (file.path.startswith("crl/") or file.path.endswith("/crl.pem"))
     )
 
 
@@ -239,13 +260,7 @@ def _bundle(
 
 
 def _ours(vhost: VhostSpec, store: Store, now: datetime) -> tuple[Authority, ...]:
-    """
-    List the generations whose clients are let in, without those that are over.
-
-    Nobody gets in by them any more, and an expired authority in a bundle is refused as a whole.
-    """
+    """List the generations of ours whose clients a virtual host lets in."""
     if all(one.file is not None for one in vhost.client_auth.authorities):
         return ()
-    trusted = store.authorities.trusted(CLIENT.authority)
-    lasting = (ca for ca in trusted if all(now < one.not_valid_after_utc for one in ca.bundle))
-    return tuple(lasting) or trusted
+    return lasting(CLIENT.authority, store, now)

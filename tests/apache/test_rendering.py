@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deployer.apache.compile import Trust, render_sites
+from deployer.apache.material import Trust
 from deployer.apache.rendering import TemplateFailed, Templates
+from deployer.apache.sites import render_sites
 from deployer.inventory.loading import load_inventory
+from deployer.layouts import DEBIAN
 from deployer.platforms import Platform
 from deployer.sources import read_sources
 from deployer.spec.server import server_specs
@@ -32,8 +34,9 @@ def rendered() -> dict[Path, str]:
         for spec in server_specs(inventory.hosts.values())
         for path, text in render_sites(
             spec,
-            Platform.assumed(spec.layout),
+            Platform.assumed(spec.layout or DEBIAN),
             dict.fromkeys((vhost.slug for vhost in spec.vhosts), TRUST),
+            {},
             project.templates(),
         ).items()
     }
@@ -54,8 +57,8 @@ def test_rendering_twice_gives_the_same_bytes() -> None:
 def test_an_undefined_name_in_a_template_is_an_error_with_its_place() -> None:
     templates = Templates({"a.j2": "ServerName {{ sevrer_name }}"})
 
-    with pytest.raises(TemplateFailed, match=r"a.j2: 'sevrer_name' is undefined"):
-        templates.render("a.j2")
+    with pytest.raises(TemplateFailed, match=r"^web1: a.j2:1: 'sevrer_name' is undefined"):
+        templates.render("a.j2", "web1")
 
 
 if __name__ == "__main__":

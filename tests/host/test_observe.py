@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from deployer.errors import StepFailed
 from deployer.host import verbs
-from deployer.host.script import Host
+from deployer.host.script import Host, Stranger
 from deployer.observation import Found
 from deployer.pki.keys import KeyType, private_key_pem
+from deployer.platforms import version_of
 from deployer.sandbox import Sandbox
 from deployer.sandbox.processes import until
 from deployer.spec.supplied import CertificateOnHost
@@ -42,6 +43,44 @@ def test_a_host_without_us_reports_its_apache_and_nothing_else(any_shell: Machin
     assert not found.releases
     assert found.pending is None
     assert (found.lease_holder, found.last_outcome) == ("", "")
+
+
+def test_a_stranger_is_looked_at_in_any_shell(any_shell: Machine) -> None:
+    found = verbs.observe(Stranger("web1", any_shell.host.transport))
+
+    # This computer: its Apache is Debian's, or the sandbox would have none.
+    assert found.layout == "debian"
+    assert found.apache_version == any_shell.observe().apache_version
+
+
+def test_a_host_tells_what_its_apache_serves_and_how_much_it_may(any_shell: Machine) -> None:
+    any_shell.deploy(any_shell.release())
+
+    found = any_shell.observe()
+
+    existing = found.existing
+    assert existing is not None
+    assert [site.server_name for site in existing.others(any_shell.layout.root)] == ["localhost"]
+    (ours,) = (site for site in existing.sites if site.is_below(any_shell.layout.root))
+    assert (ours.server_name, ours.tls, ours.default) == ("one.test", True, True)
+    assert {"ssl", "socache_shmcb", "mpm_event", "so"} <= existing.modules
+    assert existing.ports(any_shell.layout.root) == tuple(sorted(any_shell.layout.listens))
+    assert existing.pid_file == any_shell.layout.pid_file
+    board = existing.scoreboard
+    assert (board.server_limit, board.threads_per_child, board.max_request_workers) == (16, 16, 256)
+    assert 1 <= board.processes <= board.working
+    with Path(f"/proc/{found.apache_pid}/maps").open() as maps:
+        assert any("libcrypto" in line for line in maps)
+    assert version_of(found.openssl_version) >= (3, 0)
+
+
+def test_a_broken_configuration_says_nothing_of_what_it_serves(machine: Machine) -> None:
+    (machine.sites / "broken.conf").write_text("Bogus on\n")
+
+    found = machine.observe()
+
+    assert found.existing is None
+    assert found.apache_pid == pid_of(machine)
 
 
 def test_observing_changes_nothing(machine: Machine) -> None:

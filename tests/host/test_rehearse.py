@@ -188,7 +188,9 @@ def test_a_syntax_error_is_shown_in_the_shadow_too(shadow: Machine) -> None:
 
 
 def test_a_port_that_nobody_listens_on_is_named(whole: Machine) -> None:
-    assert "nothing listens on port 1" in refusal(whole, whole.release(ports=(1,))).cause
+    release = whole.release(ports=(1, whole.lab.https_port))
+
+    assert "nothing listens on port 1" in refusal(whole, release).cause
 
 
 def test_listening_twice_on_the_same_port_is_refused(whole: Machine) -> None:

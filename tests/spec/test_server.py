@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import DeployerError
-from deployer.layouts import DEBIAN
+from deployer.layouts import DEBIAN, RHEL
 from deployer.spec.problems import SpecError
 from deployer.spec.server import ServerSpec, server_spec, server_specs
 from deployer.spec.vhost import VhostSpec
@@ -27,7 +29,7 @@ def only(variables: str) -> VhostSpec:
 
 def test_everything_has_a_default() -> None:
     assert spec("ansible_host: 10.0.0.1") == ServerSpec(
-        host="web1", layout=DEBIAN, vhosts=(), default_vhost="deny", confirm_timeout=60
+        host="web1", layout=None, vhosts=(), default_vhost="deny", confirm_timeout=60
     )
 
 
@@ -73,10 +75,40 @@ LAYOUT = """
 def test_a_layout_may_be_written_out_as_plain_data() -> None:
     layout = spec(LAYOUT).layout
 
+    assert layout is not None
     assert layout.name == "sandbox"
     assert layout.httpd == ("/usr/sbin/apache2", "-d", "/tmp/x")
     assert layout.vhost_dir == "/tmp/x/apache2/sites"
     assert layout.log_dir == "${APACHE_LOG_DIR}"
+
+
+def test_a_layout_may_be_like_one_that_we_know() -> None:
+    read = spec("""
+        mtls_layout:
+          like: rhel
+          config_root: /opt/httpd
+          vhost_dir: /opt/httpd/sites
+          group: web
+    """).layout
+
+    changes = {"config_root": "/opt/httpd", "vhost_dir": "/opt/httpd/sites", "group": "web"}
+    assert read == replace(RHEL, **changes)  # type: ignore[arg-type]
+
+
+def test_a_layout_like_nothing_that_we_know_is_refused() -> None:
+    assert refused("mtls_layout: {like: slackware, name: x}") == [
+        (
+            "hosts.yml:4: mtls_layout.like: no layout 'slackware', known are debian, rhel, suse, "
+            "alpine, arch, freebsd, or a mapping with its fields (host web1)"
+        ),
+    ]
+    assert refused("mtls_layout: {like: debian, vhostdir: /x}") == [
+        "hosts.yml:4: mtls_layout.vhostdir: unknown key, did you mean vhost_dir? (host web1)"
+    ]
+
+
+def test_a_layout_of_null_is_looked_for_on_the_host() -> None:
+    assert spec("mtls_layout: null").layout is None
 
 
 def test_every_mistake_in_a_layout_has_its_line() -> None:

@@ -58,7 +58,7 @@ for include in $includes; do
   found="$found$include "
   cp -p "$vhost_dir/$include" "$vhost_dir/.deployer.$include.$token" || abandon "cannot write below $vhost_dir"
 done
-cp "$release/include.conf" "$prepared" && chmod 644 "$prepared" ||
+cp "$release/include.conf" "$prepared" && chmod 644 "$prepared" && label "$prepared" "$state" ||
   abandon "cannot write below $vhost_dir"
 printf '%1024s\n' '' 2>/dev/null >"$state/last.$token" || abandon "cannot write below $state"
 printf '%s\n' "old=$old" "new=$name" "modules=$enable" "includes=$found" "token=$token" \
@@ -74,7 +74,7 @@ if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
   systemd-run --quiet --collect --unit="deployer-undo-$token" --property=KillMode=process \
     sh "$undo" "$token" after "$seconds" >&2 || abandon "cannot arm the dead-man timer"
 else
-  setsid sh "$undo" "$token" after "$seconds" </dev/null >/dev/null 2>&1 &
+  detached sh "$undo" "$token" after "$seconds"
 fi
 await 20 test -L "$state/timer.$token" || abandon "the dead-man timer did not start"
 journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"

@@ -1,8 +1,9 @@
 # Words that every verb of ours uses on a host. POSIX sh, no tool beyond coreutils or busybox.
 #
-# Before this text comes a preamble made from the host's layout: the variables root, state, vhost_dir,
-# pid_file, private_dirs, copied_dirs, modules_available, modules_enabled, and the functions
-# exec_httpd, reload_apache, start_apache, enable_modules.
+# Before this text comes a preamble made from the host's layout: the variables layout, root, state,
+# vhost_dir, main_config, pid_file, private_dirs, copied_dirs, group, placeholder,
+# modules_available, modules_enabled, and the functions exec_httpd, reload_apache, start_apache,
+# enable_modules, install_packages, boot_apache.
 #
 # What must work on a full disk, an undo above all, only renames, removes and links. Redirections
 # never stand on `:` or another special builtin: one that fails would end the whole script.
@@ -53,20 +54,58 @@ noted() {
   } 2>/dev/null | sed 's/^\(\[[^]]*\] \)*//' | awk 'NF && !seen[$0]++' | tail -n 5
 }
 
-# Linux's own list, for no tool prints addresses everywhere; without it, the loopback must do.
+# Linux's own list, for no tool prints addresses everywhere; elsewhere the oldest tool does.
 own_addresses() {
-  awk '/32 host LOCAL/ && !seen[last]++ { print last } { last = $2 }' /proc/net/fib_trie 2>/dev/null
+  if [ -r /proc/net/fib_trie ]; then
+    awk '/32 host LOCAL/ && !seen[last]++ { print last } { last = $2 }' /proc/net/fib_trie
+  else
+    ifconfig 2>/dev/null | sed -n 's/^[[:space:]]*inet \([0-9.]*\) .*/\1/p'
+  fi
 }
+
+# What prints "DIGEST PATH" for files, and "DIGEST" first of all for standard input.
+if command -v sha256sum >/dev/null; then
+  sha256=sha256sum
+else
+  sha256="sha256 -r"
+fi
 
 # Make sure that what was written survives a power cut. An old sync ignores its arguments and
-# syncs everything; one that fails has met a broken disk.
+# syncs everything; one that fails has met a broken disk. FreeBSD's does not wait: its fsync does.
+if [ -x /bin/freebsd-version ]; then
+  durably=fsync
+else
+  durably=sync
+fi
 durable() {
-  sync "$@"
+  $durably "$@"
 }
 
-# rename(2) onto whatever has that name. Without -T, mv would move into what a link names.
-rename() {
-  mv -T "$1" "$2"
+# rename(2) onto whatever has that name. Without -T, mv would move into what a link names; BSD's
+# word for it is -h.
+if [ -x /bin/freebsd-version ]; then
+  rename() {
+    mv -h "$1" "$2"
+  }
+else
+  rename() {
+    mv -T "$1" "$2"
+  }
+fi
+
+# Run a command in a session of its own, where it outlives us.
+detached() {
+  if command -v setsid >/dev/null; then
+    setsid "$@" </dev/null >/dev/null 2>&1 &
+  else
+    daemon -f "$@"
+  fi
+}
+
+# Where SELinux is on, a file has the label that the policy says for its place, and not the one of
+# where it was made.
+label() {
+  ! command -v selinuxenabled >/dev/null || ! selinuxenabled || restorecon -R "$@"
 }
 
 live_release() {
@@ -158,6 +197,15 @@ start_and_wait() {
   return 1
 }
 
+# unloaded DUMP MODULE...: those of them that are not in Apache's own list of its modules.
+unloaded() {
+  list=$1
+  shift
+  for module; do
+    grep -q "^ ${module}_module " "$list" || printf '%s ' "$module"
+  done
+}
+
 # mods-enabled holds a link per enabled module; elsewhere modules are the administrator's. With
 # their dependencies, which Debian's a2enmod enables as well, so that an undo knows what to undo.
 missing_modules() {
@@ -187,17 +235,26 @@ install_include() {
 # highest number counts: a link has its text from its first moment and needs no disk space. No
 # number comes twice, so a claimant that slept between looking and linking finds a higher one.
 # Releasing it renames it to free.NUMBER. It is worth nothing once nothing is in flight.
+#
+# One look at the directory, which at any moment holds the highest number there is: of two looks the
+# first might miss what is released between them. Nor is a link passed over that is gone by now: who
+# took it away has a higher number, which the look did not show.
 read_lease() {
   number=0
-  lease=
-  for link in "$state"/free.* "$state"/lease.*; do
-    [ -L "$link" ] && [ "${link##*.}" -ge "$number" ] 2>/dev/null || continue
-    number=${link##*.}
+  highest=
+  for link in "$state"/*e.[0-9]*; do
     case $link in
-      */lease.*) lease=$(readlink "$link") ;;
-      *) lease= ;;
+      */free.*) [ "${link##*.}" -ge "$number" ] 2>/dev/null || continue ;;
+      */lease.*) [ "${link##*.}" -gt "$number" ] 2>/dev/null || continue ;;
+      *) continue ;;
     esac
+    number=${link##*.}
+    highest=${link##*/}
   done
+  case $highest in
+    lease.*) lease=$(readlink "$state/$highest") ;;
+    *) lease= ;;
+  esac
 }
 
 # In this order: a switch is worked on before it is pending, and pending before it is undone.
@@ -221,7 +278,7 @@ take_lease() {
     mine=$((number + 1))
     if ln -s "$1 $2" "$state/lease.$mine" 2>/dev/null; then
       read_lease
-      [ "$number" = "$mine" ] && [ ! -L "$state/free.$mine" ] && break
+      [ "$highest" = "lease.$mine" ] && break
       rm -f "$state/lease.$mine"
     fi
     attempts=$((attempts + 1))

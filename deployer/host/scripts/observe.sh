@@ -38,7 +38,8 @@ certificates_in() {
 }
 
 watched() {
-  digest=$({ sha256sum <"$1"; } 2>/dev/null)
+  # shellcheck disable=SC2086 # a command and its option
+  digest=$({ $sha256 <"$1"; } 2>/dev/null)
   [ -n "$digest" ] || return 0
   open_to_all "$1" && exposure=open || exposure=closed
   say watched "${digest%% *}" "$exposure" "$1"
@@ -76,15 +77,109 @@ first_line() {
   printf '%s\n' "$line"
 }
 
+# Apache's own account of itself, and from the files that it includes what it does not print: each
+# directive with its file, the line of the virtual host around it, and what it depends on.
+existing() {
+  printf '%s\n' "$1" | awk '
+    function directive(name, value, i, conditions) {
+      for (i = 1; i <= depth; i++) conditions = conditions (i > 1 ? "," : "") stack[i]
+      print "directive " file "\t" vhost "\t" conditions "\t" name "\t" value
+    }
+    function look(line, words, name) {
+      sub(/^[ \t]+/, "", line)
+      sub(/[ \t\r]+$/, "", line)
+      name = tolower(line)
+      sub(/[ \t].*/, "", name)
+      if (name == "<ifmodule" || name == "<ifdefine") {
+        words = line
+        sub(/^[^ \t]*[ \t]+/, "", words)
+        gsub(/[">]/, "", words)
+        stack[++depth] = (name == "<ifmodule" ? "module:" : "define:") words
+      } else if (name == "</ifmodule>" || name == "</ifdefine>") {
+        if (depth > 0) depth--
+      } else if (name == "<virtualhost") vhost = number
+      else if (name == "</virtualhost>") vhost = 0
+      else if (name in wanted) {
+        sub(/^[^ \t]*[ \t]+/, "", line)
+        directive(name, line)
+      }
+    }
+    BEGIN {
+      count = split("listen serverlimit threadsperchild maxrequestworkers maxclients " \
+        "sslengine sslcertificatefile servername", names, " ")
+      for (i = 1; i <= count; i++) wanted[names[i]] = 1
+    }
+    /^ *\([0-9*]+\) \// {
+      file = $0
+      sub(/^ *\([0-9*]+\) /, "", file)
+      depth = vhost = number = 0
+      while ((getline text < file) > 0) {
+        number++
+        look(text)
+      }
+      close(file)
+      next
+    }
+    NF { print "existing " $0 }'
+}
+
+# Workers, and old ones that still end their requests: both have a slot.
+count_processes() {
+  processes=0
+  children=
+  { read -r children <"/proc/$apache/task/$apache/children"; } 2>/dev/null
+  [ -n "$children" ] || children=$(pgrep -P "$apache" 2>/dev/null)
+  parent=$command
+  for child in $children; do
+    running "$child" && [ "$command" = "$parent" ] && processes=$((processes + 1))
+  done
+  say processes "$processes"
+}
+
+# What mod_ssl is linked with: of the library that the running server has mapped, even where an
+# upgrade has replaced the file since.
+openssl_version() {
+  library=$(grep -m 1 '/libcrypto[-.]' "/proc/$apache/maps" 2>/dev/null)
+  version=
+  if [ -n "$library" ]; then
+    mapped=/proc/$apache/map_files/${library%% *}
+    [ -r "$mapped" ] || mapped=/${library#*/}
+    version=$(grep -a -o 'OpenSSL [0-9][0-9.]*[a-z]* [0-9]' "$mapped" 2>/dev/null | head -n 1)
+  fi
+  [ -n "$version" ] || version=$(openssl version 2>/dev/null)
+  version=${version##*OpenSSL }
+  say openssl "${version%% *}"
+}
+
 answer deployer-observation
 say clock "$(date +%s)"
 say user "$(id -u)"
+say system "${system:-}"
+say layout "$layout"
+if [ -z "$layout" ]; then
+  say end
+  exit 0
+fi
 own_addresses | sed 's/^/address /'
-find_apache
-say apache "$apache"
 version=$(httpd -v 2>/dev/null)
 case $version in *Apache/*) version=${version#*Apache/} ;; *) version= ;; esac
 say version "${version%%[!0-9.]*}"
+if [ -n "$version" ]; then
+  dump=$(httpd -t -D DUMP_VHOSTS -D DUMP_MODULES -D DUMP_RUN_CFG -D DUMP_INCLUDES 2>/dev/null)
+  existing "$dump"
+  # The administrator may have moved it.
+  case $dump in
+    *'PidFile: "'*)
+      pid_file=${dump#*'PidFile: "'}
+      pid_file=${pid_file%%\"*}
+      ;;
+  esac
+fi
+if find_apache; then
+  say apache "$apache"
+  count_processes
+fi
+openssl_version
 say current "$(live_release)"
 [ ! -e "$state/confirmed" ] || sed -n 's/^new=/confirmed /p' "$state/confirmed"
 [ ! -e "$state/last" ] || say last "$(first_line "$state/last")"
@@ -96,7 +191,7 @@ for plan in "$state"/pending.* "$state"/undoing.*; do
 done
 
 for include in "$vhost_dir"/*-deployer.conf; do
-  [ ! -e "$include" ] || sha256sum "$include" | while read -r digest path; do
+  [ ! -e "$include" ] || $sha256 "$include" | while read -r digest path; do
     say include "${path##*/} $digest"
   done
 done
@@ -120,7 +215,8 @@ if cd "$root/current" 2>/dev/null; then
     path=${path% -> *}
     say mode "$mode" "${path#./}"
   done
-  find . \( -type f -o -type l \) ! -path ./MANIFEST -exec sha256sum {} + |
+  # shellcheck disable=SC2086 # a command and its option
+  find . \( -type f -o -type l \) ! -path ./MANIFEST -exec $sha256 {} + |
     while read -r digest path; do
       say digest "$digest" "${path#./}"
     done

@@ -10,7 +10,9 @@
 #
 # Exit: 0 rehearsed, 20 broken before this run, 21 a module is missing, 22 syntax,
 # 23 did not start, 24 would take the default virtual host of an address from somebody else,
-# 25 cannot listen on an address or port, 26 there is no such directory to serve.
+# 25 cannot listen on an address or port, 26 there is no such directory to serve, 27 Apache does
+# not read the directory that our include file goes into, 28 would take a port from the site that
+# the server serves by itself.
 
 name=$1
 modules=$2
@@ -61,14 +63,34 @@ cannot_listen() {
     }' | sort -u
 }
 
-# The first of these ports on which nothing listens in this network.
+# The ports on which somebody listens in this network, in hex, as Linux says it or FreeBSD.
+open_ports() {
+  if [ -r /proc/net/tcp ]; then
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }'
+  else
+    sockstat -l -P tcp | awk 'NR > 1 { sub(/.*:/, "", $6); printf "%04X\n", $6 }'
+  fi
+}
+
+# The first of these ports on which nobody does.
 silent_port() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$1" '
-    $4 == "0A" { sub(/.*:/, "", $2); open[$2] = 1 }
+  open_ports | awk -v ports="$1" '
+    { open[$1] = 1 }
     END {
       count = split(ports, port)
       for (i = 1; i <= count; i++) if (!(sprintf("%04X", port[i]) in open)) { print port[i]; exit }
     }'
+}
+
+# Where no command enables modules they are the administrator's to load. Without http2 clients take
+# the next protocol.
+must_be_loaded() {
+  [ -z "$modules_enabled" ] || return 0
+  # shellcheck disable=SC2086 # a list of module names
+  absent=$(unloaded "$scratch/before" $modules | sed 's/http2 //')
+  [ -z "$absent" ] && return 0
+  echo "Apache has not loaded ${absent% }" >&2
+  exit 21
 }
 
 # What Apache said, wherever this configuration sends errors, without the harmless.
@@ -115,10 +137,19 @@ default_vhosts() {
     awk 'NF == 1 && !/^ / { address = $1; next } /^ / { print address, $1; next } { print }'
 }
 
+# Say whether a file holds what a package makes to have something there: a virtual host without a
+# name, with a certificate for nobody. An administrator who made use of it has named it.
+is_placeholder() {
+  [ -n "$placeholder" ] && grep -q "^[[:space:]]*SSLCertificateFile[[:space:]].*$placeholder" "$1" &&
+    ! grep -q '^[[:space:]]*ServerName[[:space:]]' "$1"
+}
+
 # What somebody else answers today, and a virtual host of ours would: for the same address, or for
 # one that was among all addresses until now.
 taken_over() {
-  default_vhosts "$scratch/before" >"$scratch/defaults"
+  default_vhosts "$scratch/before" | while read -r address file; do
+    is_placeholder "$file" || printf '%s\n' "$address $file"
+  done >"$scratch/defaults"
   default_vhosts "$scratch/after" | awk -v root="$root/" '
     NR == FNR { was[$1] = $2; next }
     index($2, root) == 1 {
@@ -128,6 +159,31 @@ taken_over() {
       if ((address in was) && index(was[address], root) != 1)
         print $1 " is answered by " was[address] " today"
     }' "$scratch/defaults" -
+}
+
+# Ports without a virtual host are answered by the main server, until there is one: ours, perhaps a
+# mere redirect. One of ours with nothing inside answers as the main server does.
+taken_from_main() {
+  sed -n 's/^[^ ]*:\([0-9]*\)  *[^ ]*.*/\1/p' "$scratch/before" | sort -u >"$scratch/hosted"
+  listened=$(sed -n 's/^ *([^)]*) //p' "$scratch/before" | while read -r file; do
+    case $file in "$root"/*) ;; *) sed -n 's/^[[:space:]]*Listen[[:space:]][[:space:]]*//p' "$file" ;; esac
+  done | sed -e 's/[[:space:]].*//' -e 's/.*://')
+  default_vhosts "$scratch/after" | while read -r address file; do
+    port=${address##*:}
+    case $file in "$root"/*) ;; *) continue ;; esac
+    # Where it speaks TLS, the main server has no site worth the name.
+    case " $ports " in *" $port "*) continue ;; esac
+    echo " $listened " | tr '\n' ' ' | grep -q " $port " || continue
+    grep -qx "$port" "$scratch/hosted" || is_empty "$address" "$file" ||
+      echo "port $port is answered by the server itself today"
+  done
+}
+
+# Say whether the first virtual host of an address in a file has nothing inside.
+is_empty() {
+  awk -v address="$1" '
+    found { sub(/^[ \t]+/, ""); exit tolower($0) !~ /^<\/virtualhost>/ }
+    tolower($1) == "<virtualhost" && $2 == address ">" { found = 1 }' "$2"
 }
 
 # Cover a directory with an empty one of the same structure: other sites may log to a directory
@@ -161,9 +217,15 @@ whole() {
   done
 
   # Broken already? Then so is this, unless what is broken is ours and mended by this release.
-  httpd -t -D DUMP_VHOSTS >"$scratch/before" 2>"$scratch/output.log"
+  httpd -t -D DUMP_VHOSTS -D DUMP_MODULES -D DUMP_INCLUDES \
+    >"$scratch/before" 2>"$scratch/output.log"
   was=$?
   complaint >"$scratch/broken"
+  [ "$was" != 0 ] || must_be_loaded
+  [ -d "$vhost_dir" ] || {
+    echo "there is no $vhost_dir" >&2
+    exit 27
+  }
   # shellcheck disable=SC2046,SC2086 # a list of module names
   set -- $(missing_modules $modules)
   if [ "$#" -gt 0 ] && ! (umask 022 && enable_modules "$@") >"$scratch/output.log" 2>&1; then
@@ -172,7 +234,8 @@ whole() {
   fi
   cp "$release/include.conf" "$vhost_dir/.deployer.new" && install_include "$release" "$vhost_dir/.deployer.new" ||
     fail "cannot write below $vhost_dir"
-  httpd -t -D DUMP_VHOSTS -C "Define DEPLOYER_RELEASE $release" >"$scratch/after" 2>"$scratch/output.log" || {
+  httpd -t -D DUMP_VHOSTS -D DUMP_INCLUDES -C "Define DEPLOYER_RELEASE $release" \
+    >"$scratch/after" 2>"$scratch/output.log" || {
     if [ "$was" != 0 ]; then
       cat "$scratch/broken" >&2
       exit 20
@@ -180,10 +243,19 @@ whole() {
     complaint >&2
     exit 22
   }
+  grep -q ") /.*/$wanted_name\$" "$scratch/after" || {
+    echo "Apache does not read $vhost_dir" >&2
+    exit 27
+  }
   taken=$(taken_over)
   if [ -n "$taken" ]; then
     printf '%s\n' "$taken" >&2
     exit 24
+  fi
+  taken=$(taken_from_main)
+  if [ -n "$taken" ]; then
+    printf '%s\n' "$taken" >&2
+    exit 28
   fi
   wanted=$ports
   try_start -C "Define DEPLOYER_RELEASE $release" || did_not_start
@@ -209,6 +281,13 @@ others_listen() {
   done | grep -q .
 }
 
+# sed -i is not the same word everywhere.
+in_sites() {
+  for site in "$scratch"/sites/*.conf; do
+    sed "$@" "$site" >"$scratch/edited" && mv "$scratch/edited" "$site"
+  done
+}
+
 shadow() {
   # Left behind by a rehearsal that was killed.
   for left in "$state"/shadow.*; do
@@ -221,11 +300,13 @@ shadow() {
   mkdir -p "$scratch/sites" || fail "cannot write below $state"
   trap 'rm -rf "$scratch"' EXIT
   # With the new release, in case that the one it replaces is what is broken.
-  httpd -t -D DUMP_RUN_CFG -C "Define DEPLOYER_RELEASE $release" >"$scratch/before" 2>/dev/null ||
-    httpd -t -D DUMP_RUN_CFG >"$scratch/before" 2>"$scratch/output.log" || {
+  httpd -t -D DUMP_RUN_CFG -D DUMP_MODULES -C "Define DEPLOYER_RELEASE $release" \
+    >"$scratch/before" 2>/dev/null ||
+    httpd -t -D DUMP_RUN_CFG -D DUMP_MODULES >"$scratch/before" 2>"$scratch/output.log" || {
     complaint >&2
     exit 20
   }
+  must_be_loaded
   shadow_modules >"$scratch/modules.conf" || exit 21
   first=$((20000 + $$ % 9000))
   for attempt in 1 2 3 4 5; do
@@ -245,10 +326,11 @@ shadow() {
       echo "TypesConfig /dev/null"
       echo "</IfModule>"
       # The real logs belong to the real server, and so do its ports.
-      sed -i -e '/^[[:space:]]*\(Listen\|CustomLog\|TransferLog\|ErrorLog\)[[:space:]]/d' "$scratch"/sites/*.conf
+      in_sites -e '/^[[:space:]]*Listen[[:space:]]/d' -e '/^[[:space:]]*CustomLog[[:space:]]/d' \
+        -e '/^[[:space:]]*TransferLog[[:space:]]/d' -e '/^[[:space:]]*ErrorLog[[:space:]]/d'
       port=$first
       for real in $ports; do
-        sed -i -e "s/^<VirtualHost .*:$real>/<VirtualHost 127.0.0.1:$port>/" "$scratch"/sites/*.conf
+        in_sites -e "s/^<VirtualHost .*:$real>/<VirtualHost 127.0.0.1:$port>/"
         echo "Listen 127.0.0.1:$port"
         wanted="$wanted $port"
         port=$((port + 1))

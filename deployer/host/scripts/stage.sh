@@ -21,20 +21,40 @@ room() {
 # True when a directory holds exactly the files of its manifest, with their content and modes.
 intact() {
   (
-    cd "$1" 2>/dev/null && [ "$(sha256sum MANIFEST 2>/dev/null | cut -c1-20)" = "$id" ] || exit 1
-    sed -n 's/^file [0-7]* \([0-9a-f]*\) /\1  /p' MANIFEST | sha256sum -c - >/dev/null 2>&1 || exit 1
+    cd "$1" 2>/dev/null && [ "$($sha256 MANIFEST 2>/dev/null | cut -c1-20)" = "$id" ] || exit 1
     # And nothing else: Apache would serve what somebody else put into sites/, too.
-    [ "$(listed | sort)" = "$(present | sort)" ]
+    [ "$(listed | sort)" = "$(present | sort)" ] && [ "$(promised | sort)" = "$(digests | sort)" ]
   )
 }
 
 listed() {
-  sed -n -e 's/^file 0644 [0-9a-f]* /-rw-r--r-- /p' -e 's/^file 0600 [0-9a-f]* /-rw------- /p' MANIFEST
+  sed -n -e 's/^file 0644 [0-9a-f]* /-rw-r--r-- /p' -e 's/^file 0640 [0-9a-f]* /-rw-r----- /p' \
+    -e 's/^file 0600 [0-9a-f]* /-rw------- /p' MANIFEST
 }
 
 present() {
   find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + |
     awk '{ print substr($1, 1, 10), substr($NF, 3) }'
+}
+
+promised() {
+  sed -n 's/^file [0-7]* \([0-9a-f]*\) /\1 /p' MANIFEST
+}
+
+digests() {
+  # shellcheck disable=SC2086 # a command and its option
+  find . ! -type d ! -path ./MANIFEST -exec $sha256 {} + | while read -r digest path; do
+    printf '%s\n' "$digest ${path#./}"
+  done
+}
+
+# A file that Apache's workers read by themselves is for their group: Apache knows best which.
+let_in_workers() {
+  if [ -z "${workers:-}" ]; then
+    workers=$(httpd -t -D DUMP_RUN_CFG 2>/dev/null | sed -n 's/^Group: name="\([^"]*\)".*/\1/p')
+    workers=${workers:-$group}
+  fi
+  [ -n "$workers" ] && chgrp "$workers" "$1"
 }
 
 # True for the live release, and for the one that an undo would bring back.
@@ -86,7 +106,7 @@ while read -r kind mode digest path; do
   if [ ! -e "$path" ]; then
     mkdir -p "$(dirname "$path")" || abandon "cannot create the directory of $path ($(room))"
     for kept in "$releases"/*/"$path"; do
-      if [ -f "$kept" ] && [ "$(sha256sum "$kept" | cut -d' ' -f1)" = "$digest" ]; then
+      if [ -f "$kept" ] && [ "$($sha256 "$kept" | cut -d' ' -f1)" = "$digest" ]; then
         # A copy, not a link: a file edited by hand must not change in two releases at once.
         cp "$kept" "$path" || abandon "cannot copy $path from $kept ($(room))"
         break
@@ -94,6 +114,9 @@ while read -r kind mode digest path; do
     done
     [ -e "$path" ] || abandon "neither sent nor on this host: $path"
   fi
+  # Who is not root is whom Apache's workers run as.
+  [ "$mode" != 0640 ] || [ "$(id -u)" != 0 ] || let_in_workers "$path" ||
+    abandon "no group is known that may read $path: set group in mtls_layout"
   # Never a moment in which a key is readable by others: the umask made it 0600 already.
   chmod "$mode" "$path" || abandon "cannot set the mode of $path"
 done <MANIFEST
@@ -101,7 +124,9 @@ intact "$staging" || abandon "what arrived is not what was sent: digests differ"
 
 find . -type d -exec chmod 755 {} +
 chmod 644 MANIFEST
-find . -exec sync {} + || abandon "cannot write to the disk ($(room))"
+label "$releases" || abandon "restorecon failed below $releases"
+# shellcheck disable=SC2086 # a command
+find . -exec $durably {} + || abandon "cannot write to the disk ($(room))"
 cd /
 rename "$staging" "$releases/$name" || {
   # Unless somebody else has staged the same at the same time.
