@@ -7,7 +7,7 @@ from path to path is decided here, by expressions, which HTTP/2 and TLS 1.3 know
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.apache.quoting import expression_text
 from deployer.spec.access import WITH_PASSWORD, AllowRule, PathRule
@@ -94,7 +94,9 @@ def areas(site: VhostSpec, issuers: Sequence[str]) -> tuple[Area, ...]:
             )
         else:
             everywhere += _any(allow)
-    if everywhere:
+    if everywhere and parts and (parts[0].path, parts[0].without) == ("/", ()):
+        parts[0] = replace(parts[0], requires=(*everywhere, *parts[0].requires))
+    elif everywhere:
         parts.insert(0, Area(path="/", auth="site", requires=everywhere))
     return tuple(parts)
 
@@ -115,7 +117,7 @@ def _parts(site: VhostSpec, certified: tuple[Require, ...]) -> Iterator[Area]:
         if rule.auth == "certificate_and_password":
             requires = (*requires, LOGGED_IN)
         if requires:
-            below = [one.path for one in site.paths if one.path.startswith(f"{rule.path}/")]
+            below = [one.path for one in site.paths if rule.covers(one.path)]
             yield Area(path=rule.path, without=_topmost(below), auth=rule.auth, requires=requires)
 
 

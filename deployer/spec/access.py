@@ -32,10 +32,7 @@ def url_path(text: str) -> str:
 
 def _area(text: str) -> str:
     """Take the slash off: `<Location "/admin/">` would leave `/admin` itself open."""
-    path = url_path(text).rstrip("/")
-    if not path:
-        raise ValueError("is the whole site: say it in client_auth")
-    return path
+    return url_path(text).rstrip("/") or "/"
 
 
 def _pattern(value: object) -> str:
@@ -101,7 +98,7 @@ WITH_PASSWORD = frozenset({"certificate_and_password", "certificate_or_password"
 
 
 class PathRule(Spec):
-    """A part of a site with rules of its own."""
+    """A part of a site with rules of its own, or the whole of it: `/`."""
 
     path: Annotated[str, AfterValidator(_area)]
     auth: Auth = "certificate"
@@ -112,7 +109,13 @@ class PathRule(Spec):
     def _public_is_public(self) -> Self:
         if self.auth == "public" and self.allow:
             raise ValueError("allow has no meaning where everybody may come in")
+        if self.path == "/" and self.allow:
+            raise ValueError("allow for the whole site is client_auth.allow")
         return self
+
+    def covers(self, path: str) -> bool:
+        """Say whether a path is below this one."""
+        return self.path != path and path.startswith(self.path.rstrip("/") + "/")
 
 
 def _user(name: str) -> str:

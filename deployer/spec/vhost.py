@@ -188,6 +188,11 @@ def _nonsense_of_clients(site: VhostSpec) -> Iterator[str]:
                 f"paths: {rule.path}: with verify: require nobody gets so far without a "
                 "certificate: set client_auth.verify: optional"
             )
+        elif rule.auth == "public" and not any(one.covers(rule.path) for one in asking):
+            yield (
+                f"paths: {rule.path}: nothing around it is closed, so it is public as it is: "
+                "close the rest with {path: /, auth: certificate}"
+            )
     if verify == "optional" and site.client_auth.allow and not asking:
         yield (
             "allow: with verify: optional everybody comes in who shows no certificate: set "

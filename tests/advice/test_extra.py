@@ -141,7 +141,7 @@ MISSES: list[tuple[str, VhostSpec]] = [
     ("MTLS-201", optional(location("/adminx", "Require all granted"))),
     ("MTLS-201", site(extra=location("/a", "Require all granted"), client_auth={"verify": "none"})),
     ("MTLS-201", site(extra=location("/pub/x", "Require all granted"), client_auth=OPTIONAL,
-                      paths=[*ADMIN, {"path": "/pub", "auth": "public"}])),
+                      paths=[{"path": "/"}, {"path": "/pub", "auth": "public"}])),
     ("MTLS-202", optional(location("/admin", "AuthMerging And", "Require ip 10.0.0.0/8"))),
     ("MTLS-202", optional(location("/admin", "Require all denied"))),
     ("MTLS-202", optional(location("/public", "Require ip 10.0.0.0/8"))),
