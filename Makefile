@@ -29,8 +29,9 @@ test-all: $(READY)  ## every test
 	@scripts/install-debian-packages test
 	$(PYTHON) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
-bench: $(READY)  ## what the CA's books cost, as ratios against the bare library
+bench: $(READY)  ## what the CA's books and our files cost, as ratios against the bare libraries
 	@$(PYTHON) -m benchmarks.pki
+	@$(PYTHON) -m benchmarks.render
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(PYTHON) -m ruff format --check

@@ -9,7 +9,7 @@ from deployer.advice.context import Context
 from deployer.advice.finding import Severity, on_site
 from deployer.spec.access import AllowRule
 from deployer.spec.proxy import NOT_PROXIED
-from deployer.spec.vhost import VhostSpec
+from deployer.spec.vhost import HTTP_PORT, VhostSpec
 
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -214,6 +214,29 @@ def names_many_alike(site: VhostSpec, _: Context) -> Iterator[str]:
         yield f"remote_user: {user} is given out by {len(site.client_auth.authorities)} authorities"
 
 
+@on_site(
+    "MTLS-413",
+    WARNING,
+    "the site is its own backend",
+    why="The redirect on this port answers for the site's name, and a request that is passed on "
+    "keeps that name: the backend's answer is 301 to where the client came from, for ever.",
+    fix="set redirect_http: false if something else answers there, or give the backend a port of "
+    "its own",
+)
+def comes_back_to_itself(site: VhostSpec, context: Context) -> Iterator[str]:
+    """Find backends that are the redirect of the site."""
+    here = {site.ip} if site.ip else context.seen.addresses
+    for route in site.proxy:
+        target = urlsplit(route.to)
+        if target.scheme != "http" or (target.port or HTTP_PORT) != site.redirect_port:
+            continue
+        named = target.hostname in site.names
+        # Beside a backend with TLS the name is not kept: then an address reaches no site of ours.
+        kept = site.tls_route is None
+        if named or (kept and (target.hostname in here or (not site.ip and _is_here(route.to)))):
+            yield f"{route.to} is this site's own redirect"
+
+
 def _rules(site: VhostSpec) -> Iterator[AllowRule]:
     yield from site.client_auth.allow
     for rule in site.paths:
@@ -254,4 +277,5 @@ RULES = (
     tells_in_the_open,
     tells_nobody,
     names_many_alike,
+    comes_back_to_itself,
 )

@@ -125,7 +125,9 @@ def _allowed(rule: PathRule, site: VhostSpec) -> tuple[Require, ...]:
     """Say whom a path allows; what the whole site says already is not said again."""
     if rule.allow:
         return _any(rule.allow)
-    everywhere = site.client_auth.verify == "require"
+    # A path around this one that allows others was left out of what the whole site says.
+    left_out = any(other.allow and other.covers(rule.path) for other in site.paths)
+    everywhere = site.client_auth.verify == "require" and not left_out
     return () if everywhere else _any(site.client_auth.allow)
 
 

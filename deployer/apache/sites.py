@@ -39,10 +39,10 @@ def render_sites(
     }
     shared = {"host": spec.host, "layout": platform.layout, "profiles": profiles(platform)}
     for site in spec.vhosts:
-        name = f"apache/{site.template}" if site.template else SITE
-        values = _site(site, trust.get(site.slug), backends.get(site.slug))
-        subject = f"{spec.host}: {site.slug}"
-        sites[f"sites/{site.slug}.conf"] = templates.render(name, subject, **shared, **values)
+        name, slug = f"apache/{site.template}" if site.template else SITE, site.slug
+        values = _site(site, trust.get(slug), backends.get(slug))
+        subject = f"{spec.host}: {slug}"
+        sites[f"sites/{slug}.conf"] = templates.render(name, subject, **shared, **values)
     return sites
 
 

@@ -141,6 +141,7 @@ class _Reader:
         else:
             try:
                 value = construct(yaml.ScalarNode(tag, event.value))
+                str(value)  # hex can say a number of more digits than Python writes
             except (ValueError, KeyError):
                 kind = tag.removeprefix(_YAML)
                 self.problems.append(Problem(place, f"it cannot be read as {kind}"))

@@ -17,6 +17,8 @@ TWO_YEARS = 63_072_000
 """Seconds, as Mozilla's guideline has it for `Strict-Transport-Security`."""
 SHORTEST_LIFETIME = timedelta(hours=1)
 LONGEST_LIFETIME = SERVER.longest or SERVER.lifetime
+LONGEST_HSTS = 2**31
+"""Seconds: as large as any number of seconds in a header has to be read (RFC 9111 §1.2.2)."""
 
 _LARGEST_PORT = 65535
 _LIFETIME = re.compile(r"([0-9]{1,6})\s*([dh])")
@@ -101,7 +103,7 @@ def _redirect(value: object) -> object:
 def _hsts(value: object) -> object:
     if isinstance(value, bool):
         return TWO_YEARS if value else None
-    if value is not None and (not isinstance(value, int) or value < 0):
+    if value is not None and not (isinstance(value, int) and 0 <= value <= LONGEST_HSTS):
         raise ValueError("must be true, false, or a number of seconds")
     return value
 

@@ -16,7 +16,7 @@ from deployer.errors import nearest
 from deployer.inventory.place import Problem, Steps, path_text
 from deployer.layouts import LAYOUTS, Layout
 from deployer.spec.problems import Origin, SpecError, problems_of
-from deployer.spec.text import absolute_path, checked, layout_path
+from deployer.spec.text import absolute_path, bare_path, checked, layout_path
 
 _Text = Annotated[str, AfterValidator(checked)]
 _Path = Annotated[str, AfterValidator(absolute_path)]
@@ -32,6 +32,8 @@ _NAMED: dict[str, object] = {
     "group": _Text | None,
     "module_hint": _Text,
     "log_dir": Annotated[str, AfterValidator(layout_path)],
+    # `${DEPLOYER_RELEASE}` stands for it in every path of a release, and is no word of its own.
+    "config_root": Annotated[str, AfterValidator(bare_path)],
 }
 LIKE = "like"
 

@@ -33,20 +33,26 @@ def _backend(text: str) -> str:
         raise ValueError("must be http://host[:port][/path], the same with https, or !")
     if found["port"] is not None and not 0 < int(found["port"]) <= 65535:  # noqa: PLR2004
         raise ValueError(f"{found['port']} is not a port from 1 to 65535")
-    host = found["host"]
+    url_path(found["path"] or "/")
+    start, end = found.span("host")
+    return text[:start] + _host(found["host"], found["scheme"]) + text[end:]
+
+
+def _host(host: str, scheme: str) -> str:
+    """Check a backend's address or name; a name as DNS has it, for Apache knows no other form."""
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         try:
-            dns_name(host)
+            return dns_name(host)
         except InvalidName as error:
             raise ValueError(error.message) from error
-    else:
-        if found["scheme"] == "https":
-            # SSLProxyCheckPeerName looks for names alone, and not for addresses.
-            raise ValueError("must name the backend: Apache verifies no address in a certificate")
-    url_path(found["path"] or "/")
-    return text
+    if host.startswith("[") != (address.version == 6):  # noqa: PLR2004 - IPv6
+        raise ValueError("an IPv6 address, and no other, stands in brackets")
+    if scheme == "https":
+        # SSLProxyCheckPeerName looks for names alone, and not for addresses.
+        raise ValueError("must name the backend: Apache verifies no address in a certificate")
+    return host
 
 
 def _identity(name: str) -> str:

@@ -8,8 +8,13 @@ is read, and once more where the file is written.
 
 import re
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAMED_VARIABLE = re.compile(r"\$\{[A-Z][A-Z0-9_]*\}")
-_SECTION = re.compile(r"\s*<(/?)\s*([A-Za-z]*)")
+_BARE_PATH = re.compile(r"/[A-Za-z0-9/._~@:+,=-]*")
+# Apache reads the first word of a line without its quotes, and what it says then counts.
+_SECTION = re.compile(r"\s*[\"']?<(/?)\s*([A-Za-z]*)")
+_NAMED_BY_VARIABLE = re.compile(r"[^\s#]*\$\{")
+_LONGEST_EXPRESSED = 8191  # `MAX_STRING_LEN` of Apache's scanner, without the NUL
 _AWKWARD_IN_PATHS = "<>\"'*?[]"
 
 
@@ -17,9 +22,9 @@ def unwritable(text: str) -> str:
     """Say why no Apache file can hold a text, or nothing."""
     if not text:
         return "is empty"
-    if any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in text):  # noqa: PLR2004 - ASCII
-        return "contains a line break or another control character"
     if not text.isprintable():
+        if _CONTROL.search(text):
+            return "contains a line break or another control character"
         return "contains a character that cannot be seen"
     if "${" in text:
         return "contains ${, which Apache would expand"
@@ -34,7 +39,10 @@ def inexpressible(text: str) -> str:
     """
     if "%{" in text or re.search(r"\$[0-9]", text):
         return "contains %{ or a back reference, which Apache would expand"
-    return unwritable(text)
+    why = unwritable(text)
+    if not why and len(text.encode()) > _LONGEST_EXPRESSED:
+        return f"is longer than {_LONGEST_EXPRESSED} bytes"
+    return why
 
 
 def checked(text: str) -> str:
@@ -56,7 +64,7 @@ def absolute_path(text: str) -> str:
         raise ValueError("is not an absolute path")
     if ".." in text.split("/") or "//" in text:
         raise ValueError("has .. or an empty part in its path")
-    if any(letter in _AWKWARD_IN_PATHS for letter in text):
+    if not set(text).isdisjoint(_AWKWARD_IN_PATHS):
         raise ValueError(f"has one of {_AWKWARD_IN_PATHS} in its path")
     if text.endswith("\\"):
         raise ValueError("ends with a backslash")
@@ -69,7 +77,15 @@ def layout_path(text: str) -> str:
     if named is None:
         return absolute_path(text)
     rest = text[named.end() :]
-    return named[0] + (absolute_path(rest) if rest else "")
+    return named[0] + (absolute_path(rest) if rest not in {"", "/"} else "")
+
+
+def bare_path(text: str) -> str:
+    """Check a path that Apache is to read without quotes: where a variable stands for it."""
+    path = absolute_path(text)
+    if not _BARE_PATH.fullmatch(path):
+        raise ValueError("has something else than letters, digits and ._~@:+,=- in its path")
+    return path
 
 
 def raw_lines(text: str) -> str:
@@ -85,6 +101,8 @@ def raw_lines(text: str) -> str:
         raise ValueError("ends with a backslash, which would swallow the line after it")
     open_sections: list[str] = []
     for line in text.replace("\\\n", "").splitlines():
+        if _NAMED_BY_VARIABLE.match(line.lstrip()):
+            raise ValueError("has a directive whose name is a variable, which may be any")
         found = _SECTION.match(line)
         if found is None:
             continue

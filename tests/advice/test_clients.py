@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployer.advice.context import Context
+from deployer.advice.context import Context, Seen
 from deployer.spec.vhost import VhostSpec
 from tests.advice.examples import context, host, of, site
 
@@ -22,6 +22,13 @@ def asking(*paths: dict[str, object], **told: object) -> Context:
 def telling(proxy: object = APP, *, verify: str = "require", **identity: object) -> Context:
     told = {"verify": verify, "identity": identity}
     return context(site(client_auth=told, proxy=proxy))
+
+
+def passing(
+    to: str, *others: dict[str, object], seen: Seen | None = None, **told: object
+) -> Context:
+    """A site with a backend."""
+    return context(site(proxy=[{"path": "/", "to": to}, *others], **told), seen=seen)
 
 
 def users(hashed: str, *, asked: bool = True) -> Context:
@@ -66,6 +73,12 @@ FIRES: list[tuple[str, Context]] = [
     ("MTLS-411", context(site(client_auth={"identity": {"headers": True}}))),
     ("MTLS-412", telling(remote_user="ou")),
     ("MTLS-412", asking(authorities=TWO, identity={"remote_user": "cn"})),
+    ("MTLS-413", passing("http://127.0.0.1/")),
+    ("MTLS-413", passing("http://localhost:80/app")),
+    ("MTLS-413", passing("http://a.lab:8080", listen=8443, redirect_http=8080)),
+    ("MTLS-413", passing("http://10.0.0.1", listen="10.0.0.1:443")),
+    ("MTLS-413", passing("http://10.0.0.1", seen=Seen(addresses=frozenset({"10.0.0.1"})))),
+    ("MTLS-413", passing("http://a.lab", {"path": "/b", "to": "https://b.lab"})),
     ("MTLS-501", context(site(server_aliases=["*.corp.lab"]), site(server_name="b.corp.lab"))),
     ("MTLS-501", context(site(server_aliases=["*.corp.lab"]),
                          site(server_name="b.c.corp.lab", server_aliases=["*.c.corp.lab"]))),
@@ -112,6 +125,12 @@ MISSES: list[tuple[str, Context]] = [
     ("MTLS-410", telling([{"path": "/", "to": "https://app.lab"}], headers=True)),
     ("MTLS-411", telling(headers=True)),
     ("MTLS-412", telling(remote_user="cn")),
+    ("MTLS-413", passing("http://127.0.0.1:8080")),
+    ("MTLS-413", passing("http://127.0.0.1", redirect_http=False)),
+    ("MTLS-413", passing("http://b.lab")),
+    ("MTLS-413", passing("http://127.0.0.1", listen="10.0.0.1:443")),
+    ("MTLS-413", passing("http://127.0.0.1", {"path": "/b", "to": "https://b.lab"})),
+    ("MTLS-413", passing("https://a.lab")),
     ("MTLS-501", context(site(server_name="z.lab", server_aliases=["*.corp.lab"]),
                          site(server_name="b.corp.lab"))),
     ("MTLS-501", context(site(server_aliases=["*.corp.lab"]),
