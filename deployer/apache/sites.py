@@ -54,6 +54,7 @@ def _server(spec: ServerSpec, platform: Platform) -> dict[str, object]:
     strict = deny and not platform.shared and platform.apache >= SNI_POLICY
     return {
         "host": spec.host,
+        "layout": platform.layout,
         "listens": tuple(sorted(_listens(spec, platform), key=str)),
         "sni_policy": "strict" if strict else "",
         "profiles": profiles(platform),

@@ -39,7 +39,7 @@ ServerName localhost
 DefaultRuntimeDir "{root}/run"
 PidFile "{root}/run/httpd.pid"
 ErrorLog "{root}/logs/error.log"
-LogLevel notice ssl:info
+LogLevel notice
 {modules}
 {account}
 StartServers 1

@@ -135,6 +135,7 @@ def site_file(site: SiteOracle) -> tuple[Wanted, ...]:
     inside = [*_names(site), *_logs(site), *_tls(site), *_clients(site)]
     inside += [*_telling(site), *_proxy(site)]
     inside.append(wanted("LogLevel", "warn", "ssl:info"))
+    inside.append(wanted("TraceEnable", "off"))
     inside.append(wanted("SSLStrictSNIVHostCheck", "on"))
     if root := site.written.get("document_root"):
         inside.append(wanted("DocumentRoot", bare(root)))
@@ -168,11 +169,16 @@ def server_file(
         for address in sorted({*by_address, *plain})
         if int(address.rpartition(":")[2]) not in known_ports
     ]
-    nobody = [wanted("ServerName", "default.invalid")]
+    nobody = [wanted("ServerName", "default.invalid"), wanted("TraceEnable", "off")]
     closed = [wanted("<Location", "/", inside=[wanted("Require", "all", "denied")])]
     if deny:
         for address, site in sorted(by_address.items()):
-            inside = [*nobody, *_tls(site), *closed]
+            logs = [
+                wanted("CustomLog", f"{site.log_dir}/deployer.access.log", "deployer_mtls"),
+                wanted("ErrorLog", f"{site.log_dir}/deployer.error.log"),
+                wanted("LogLevel", "warn", "ssl:info"),
+            ]
+            inside = [*nobody, *logs, *_tls(site), *closed]
             made.append(wanted("<VirtualHost", address, inside=inside))
         made += [wanted("<VirtualHost", one, inside=nobody + closed) for one in sorted(plain)]
     return made
@@ -317,6 +323,9 @@ def _proxy(site: SiteOracle) -> Iterator[Wanted]:
             yield wanted("SSLProxyMachineCertificateFile", f"{base}/identity.pem")
             yield wanted("SSLProxyMachineCertificateChainFile", f"{base}/certificate.pem")
     yield wanted("RequestHeader", "set", "X-Forwarded-Proto", "https")
+    told = site.told.get("headers") or {}
+    ours = "|".join(["X-Forwarded-Proto", *(HEADERS if told is True else told)])
+    yield wanted("RequestHeader", "edit*", "Connection", f"(?i)({ours})", "close", "early")
     for route in routes:
         path, to = route["path"], route["to"]
         if to == "!":

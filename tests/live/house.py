@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.pki.pem import read_certificates
-from deployer.sandbox import Sandbox
+from deployer.sandbox import Sandbox, ports
 from deployer.store.state import Store
 from tests.conformance.forge import party
 from tests.conformance.today import NOW
@@ -43,6 +43,8 @@ class House:
 
     desk: Workbench
     wallets: dict[str, Wallet]
+    http_port: int
+    """Where plain HTTP is redirected from; the sandbox's own has another default."""
 
     def log(self, name: str) -> str:
         """Read one of Apache's logs."""
@@ -99,11 +101,13 @@ def house(directory: Path) -> Iterator[House]:
         )
         known = wallets(_authorities(desk), desk.directory)
         known[REVOKED.name] = _revoked(desk)
-        desk.vhosts = [_here(site, sandbox, url) for site in SITES.values()]
+        with ports.reserve() as held:
+            http_port = ports.number(held)
+        desk.vhosts = [_here(site, sandbox, url, http_port) for site in SITES.values()]
         desk.write_inventory()
         _publish(sandbox.document_root)
         desk.apply()
-        yield House(desk=desk, wallets=known)
+        yield House(desk=desk, wallets=known, http_port=http_port)
 
 
 def _authorities(desk: Workbench) -> dict[str, object]:
@@ -125,9 +129,11 @@ def _revoked(desk: Workbench) -> Wallet:
     return wallet
 
 
-def _here(site: Site, sandbox: Sandbox, url: str) -> Site:
+def _here(site: Site, sandbox: Sandbox, url: str, http_port: int) -> Site:
     """Complete a site by what only this host knows."""
     made = {**site, "listen": sandbox.https_port}
+    if "redirect_http" in site:
+        made["redirect_http"] = http_port
     if "proxy" in site:
         made["proxy"] = [
             {**route, "to": route["to"].replace("BACKEND", url)} for route in site["proxy"]

@@ -22,7 +22,12 @@ def named(name: str, **keys: Any) -> Site:
     return {"server_name": f"{name}.example.com", "http2": True, **keys}
 
 
-STRICT = named("strict", client_auth={"verify": "require"})
+STRICT = named(
+    "strict",
+    redirect_http=True,
+    hsts=True,
+    client_auth={"verify": "require", "identity": {"remote_user": "cn"}},
+)
 OPTIONAL = named(
     "optional",
     client_auth={"verify": "optional"},
@@ -39,7 +44,10 @@ UNLISTED_OPTIONAL = named(
 )
 STAFF = named(
     "staff",
-    client_auth={"verify": "require", "allow": [{"ou": "staff"}, {"cn": "batch-*", "o": "Example"}]},
+    client_auth={
+        "verify": "require",
+        "allow": [{"ou": "staff"}, {"cn": "batch-*", "o": "Example"}],
+    },
     passwords={"users": {"alice": HASH}},
     paths=[
         {"path": "/admin", "allow": [{"ou": "admins"}]},
@@ -66,5 +74,16 @@ INNER = named(
 MODERN = named("modern", tls="modern", client_auth={"verify": "require"})
 SITES: Mapping[str, Site] = {
     site["server_name"].partition(".")[0]: site
-    for site in (STRICT, OPTIONAL, OPEN, UNLISTED, UNLISTED_OPTIONAL, STAFF, CLOSED, GATE, INNER, MODERN)
+    for site in (
+        STRICT,
+        OPTIONAL,
+        OPEN,
+        UNLISTED,
+        UNLISTED_OPTIONAL,
+        STAFF,
+        CLOSED,
+        GATE,
+        INNER,
+        MODERN,
+    )
 }

@@ -14,6 +14,7 @@ from tests.conformance.forge import Party
 from tests.conformance.today import DAY, HOUR, NOW
 from tests.pki.forgery import forge as forged
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
     """Somebody with a certificate, described in the words of the documentation."""
@@ -44,6 +45,12 @@ ADA = Visitor(
     name="ada", words="one of the OU `admins`", above=OURS, cn="ada", units=("staff", "admins")
 )
 BATCH = Visitor(name="batch", words="one called `batch-7`", above=OURS, cn="batch-7")
+ODD = Visitor(
+    name="odd",
+    words='one called `Jürgen "M." Müller+1, %s: x`',
+    above=OURS,
+    cn='Jürgen "M." Müller+1, %s: x',
+)
 REVOKED = Visitor(name="mallory", words="a revoked client", above=OURS, cn="mallory", revoked=True)
 SIBLING = Visitor(
     name="sibling",
@@ -63,6 +70,7 @@ VISITORS: tuple[Visitor, ...] = (
     ALICE,
     ADA,
     BATCH,
+    ODD,
     REVOKED,
     Visitor(name="expired", words="an expired client", above=OURS, cn="carol", good=False),
     Visitor(name="tomorrow", words="a client of tomorrow", above=OURS, cn="dave", good=False),
