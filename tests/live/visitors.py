@@ -108,7 +108,8 @@ class Wallet:
     @property
     def serial(self) -> str:
         """As mod_ssl writes it."""
-        return f"{self.certificate.serial_number:X}"
+        number = f"{self.certificate.serial_number:X}"
+        return number.zfill(len(number) + len(number) % 2)
 
     @classmethod
     def write(cls, stem: Path, chain: list[x509.Certificate], key: bytes) -> "Wallet":
