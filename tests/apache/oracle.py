@@ -130,6 +130,10 @@ class SiteOracle(NamedTuple):
         return certificate.get("on_host") if isinstance(certificate, Mapping) else None
 
 
+AMBIGUOUS = r"[;\x5c]"
+"""Letters in paths that backends read in different ways."""
+
+
 def site_file(site: SiteOracle) -> tuple[Wanted, ...]:
     """Say what the file of a site holds, but for who comes in where."""
     inside = [*_names(site), *_logs(site), *_tls(site), *_clients(site)]
@@ -137,6 +141,9 @@ def site_file(site: SiteOracle) -> tuple[Wanted, ...]:
     inside.append(wanted("LogLevel", "warn", "ssl:info"))
     inside.append(wanted("TraceEnable", "off"))
     inside.append(wanted("SSLStrictSNIVHostCheck", "on"))
+    if site.written.get("proxy") and site.written.get("paths"):
+        denied = [wanted("AuthMerging", "And"), wanted("Require", "all", "denied")]
+        inside.append(wanted("<LocationMatch", AMBIGUOUS, inside=denied))
     if root := site.written.get("document_root"):
         inside.append(wanted("DocumentRoot", bare(root)))
         granted = [wanted("Require", "all", "granted")]

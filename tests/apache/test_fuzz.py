@@ -47,6 +47,7 @@ PLATFORMS = (NEWEST, Platform.assumed(DEBIAN))
 # Without an explanation, which takes minutes.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 APACHE = shutil.which("apache2")
+SECTIONS = frozenset({"<Location", "<LocationMatch"})
 ENOUGH = 0.5
 """Of all cases must be taken by the program."""
 
@@ -145,7 +146,7 @@ def judge_site(site: SiteOracle, found: Sequence[Directive], issuers: Sequence[s
     foreign = len(parse(site.written.get("extra") or ""))
     inside = found[0].inside
     ours, theirs = inside[: len(inside) - foreign], inside[len(inside) - foreign :]
-    access = [one for one in ours if one.name in {"<Location", "<LocationMatch"}]
+    access = [one for one in ours if one.name in SECTIONS and one.words != (oracle.AMBIGUOUS,)]
     rest = replace(found[0], inside=(*(one for one in ours if one not in access), *theirs))
     assert oracle.read([rest, *found[1:]]) == oracle.site_file(site)
     for section in access:
@@ -339,7 +340,7 @@ def test_a_path_below_one_with_its_own_list_is_for_whom_the_site_allows() -> Non
 
     assert written is not None
     sections = parse(written.files["sites/a.lab.conf"])[0].inside
-    access = [one for one in sections if one.name in {"<Location", "<LocationMatch"}]
+    access = [one for one in sections if one.name in SECTIONS]
     for name, url in (("site", "/a/b"), ("a", "/a"), ("site", "/")):
         admitted = [who for who in ("site", "a", "x") if admits(access, certified(who, url))]
         assert admitted == [name]

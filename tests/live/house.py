@@ -13,12 +13,12 @@ from pathlib import Path
 from deployer.pki.pem import read_certificates
 from deployer.sandbox import Sandbox, ports
 from deployer.store.state import Store
-from tests.conformance.forge import party
+from tests.conformance.forge import Party, party
 from tests.conformance.today import NOW
 from tests.hosts.sandbox import SandboxHost
 from tests.journey.workbench import PASSPHRASE, Workbench, found_ca
 from tests.live.echo import backend
-from tests.live.sites import PASSWORD, SITES, Site
+from tests.live.sites import SITES, Site
 from tests.live.visitors import NOBODY, REVOKED, Visitor, Wallet, wallets
 
 REFUSALS = frozenset({35, 52, 55, 56, 60})
@@ -110,7 +110,7 @@ def house(directory: Path) -> Iterator[House]:
         yield House(desk=desk, wallets=known, http_port=http_port)
 
 
-def _authorities(desk: Workbench) -> dict[str, object]:
+def _authorities(desk: Workbench) -> dict[str, Party]:
     with Store.open(desk.directory / ".deployer", now=NOW) as store:
         return {
             name: party(store.unlock(name, PASSPHRASE)) for name in ("root", "servers", "clients")

@@ -71,6 +71,12 @@ INNER = named(
     client_auth={"verify": "require", "identity": {"headers": {"X-User": "cn", "X-Unit": "ou"}}},
     proxy=[{"path": "/", "to": "BACKEND"}, {"path": "/static", "to": "!"}],
 )
+JAVA = named(
+    "java",
+    client_auth={"verify": "optional"},
+    proxy=[{"path": "/", "to": "BACKEND"}],
+    paths=[{"path": "/members"}, {"path": "/members/open", "auth": "public"}],
+)
 MODERN = named("modern", tls="modern", client_auth={"verify": "require"})
 SITES: Mapping[str, Site] = {
     site["server_name"].partition(".")[0]: site
@@ -84,6 +90,7 @@ SITES: Mapping[str, Site] = {
         CLOSED,
         GATE,
         INNER,
+        JAVA,
         MODERN,
     )
 }

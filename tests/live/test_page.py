@@ -11,7 +11,7 @@ import yaml
 
 from tests.live.cases import CASES, DOORS, Case
 from tests.live.particulars import PARTICULARS, THEMES
-from tests.live.sites import HASH, SITES
+from tests.live.sites import SITES
 from tests.live.visitors import VISITORS
 
 PAGE = Path(__file__).parents[2] / "docs" / "behaviour.md"
@@ -63,13 +63,18 @@ def _visits(cases: Sequence[Case]) -> Iterator[Sequence[str]]:
     several = len({case.site for case in cases}) > 1
     columns = list(dict.fromkeys((case.site, case.path) for case in cases))
     answers = {(_who(case), case.site, case.path): case.expected for case in cases}
-    yield ["", *(_verify(site) if several and path == "/" else f"`{path}`" for site, path in columns)]
+    yield [
+        "",
+        *(_verify(site) if several and path == "/" else f"`{path}`" for site, path in columns),
+    ]
     for who in dict.fromkeys(map(_who, cases)):
         yield [who, *(answers.get((who, *column), "") for column in columns)]
 
 
 def _who(case: Case) -> str:
-    return f"{case.visitor.words}, {case.password} password" if case.password else case.visitor.words
+    return (
+        f"{case.visitor.words}, {case.password} password" if case.password else case.visitor.words
+    )
 
 
 def _verify(site: str) -> str:

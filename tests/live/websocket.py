@@ -13,7 +13,8 @@ def echo(client: Client, name: str, word: str) -> str:
     data = word.encode()
     head = (
         f"GET / HTTP/1.1\r\nHost: {name}.example.com\r\nUpgrade: websocket\r\n"
-        f"Connection: Upgrade, close\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        f"Connection: Upgrade, close\r\nSec-WebSocket-Key: {KEY}\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n"
     )
     masked = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data))
     reply = client.send(name, head.encode() + bytes((0x81, 0x80 | len(data))) + MASK + masked)
