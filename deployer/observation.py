@@ -22,8 +22,8 @@ class Watched:
     """A file of somebody else's that a virtual host names: a certificate, or its key."""
 
     digest: str
-    exposed: bool
-    """Whether every user of the host can read it."""
+    readers: str
+    """Who besides root can read it: `everyone`, the `workers` of Apache, or `nobody`."""
     certificates: str = field(default="", repr=False)
     """The certificates in it as PEM; never a key."""
 
@@ -154,10 +154,8 @@ def _watched(files: Iterable[str], certificates: Iterable[str]) -> dict[str, Wat
         texts[path] = f"{texts.get(path, '')}{block}"
     found = {}
     for line in files:
-        digest, exposure, path = line.split(" ", 2)
-        found[path] = Watched(
-            digest=digest, exposed=exposure == "open", certificates=texts.get(path, "")
-        )
+        digest, readers, path = line.split(" ", 2)
+        found[path] = Watched(digest=digest, readers=readers, certificates=texts.get(path, ""))
     return found
 
 

@@ -24,6 +24,10 @@ from deployer.workflows.supplies import Supplies
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _BEGIN_KEY = b"-----BEGIN PRIVATE KEY-----"
+_READERS = {
+    "everyone": "every user of the host",
+    "workers": "the user as whom Apache serves, and whatever it runs,",
+}
 
 
 def check(spec: ServerSpec, material: Material, clock: datetime) -> None:
@@ -111,9 +115,10 @@ def _on_host(
             )
         return
     key = source.private_key
-    if found.watched[key].exposed:
-        message = "every user of the host can read this private key"
-        yield Problem(subject=f"{name}: {key}", message=message, hint=f"chmod 600 {key}")
+    if who := _READERS.get(found.watched[key].readers):
+        message = f"{who} can read this private key"
+        hint = f"chown root {key} && chmod 600 {key}"
+        yield Problem(subject=f"{name}: {key}", message=message, hint=hint)
     match found.fits.get((source.certificate, key)):
         case "no":
             message = f"is not the key of {source.certificate}"

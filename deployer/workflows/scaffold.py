@@ -18,12 +18,7 @@ def scaffold(directory: Path) -> tuple[Path, ...]:
 
     Returns the files that were made, in the order in which to look at them.
     """
-    source = templates() / "project"
-    made = {
-        directory / path.relative_to(source): path.read_text(encoding="utf-8")
-        for path in source.rglob("*")
-        if path.is_file()
-    }
+    made = _copies("project", directory)
     present = sorted(path for path in made if os.path.lexists(path))
     if present:
         raise AlreadyThere(
@@ -32,3 +27,27 @@ def scaffold(directory: Path) -> tuple[Path, ...]:
         )
     write_texts(made)
     return tuple(sorted(made, key=lambda path: (len(path.parts), path)))
+
+
+def copy_templates(directory: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """
+    Copy the Apache templates into a project, where its own win.
+
+    Returns the files that were made, and those that were there and stay as they are.
+    """
+    made = _copies("apache", directory / "templates" / "apache")
+    present = tuple(sorted(path for path in made if os.path.lexists(path)))
+    for path in present:
+        del made[path]
+    write_texts(made)
+    return tuple(sorted(made)), present
+
+
+def _copies(name: str, to: Path) -> dict[Path, str]:
+    """Read what ships with the program below one name, by where it goes."""
+    source = templates() / name
+    return {
+        to / path.relative_to(source): path.read_text(encoding="utf-8")
+        for path in source.rglob("*")
+        if path.is_file()
+    }

@@ -56,5 +56,5 @@ def test_firefox_without_the_certificate_stays_outside(
 
 def refusals(site: Workbench) -> int:
     """How often the server has refused somebody for want of a certificate."""
-    log = site.host.read(f"{site.host.layout.log_dir}/error.log").decode()
+    log = site.host.read(f"{site.host.layout.log_dir}/deployer.error.log").decode()
     return log.count("peer did not return a certificate")

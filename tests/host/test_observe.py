@@ -284,7 +284,7 @@ def test_a_certificate_that_others_keep_is_looked_at_and_its_key_is_not(
         assert secret.splitlines()[1] not in transport.said
 
 
-def test_a_key_is_exposed_only_where_everybody_can_come_to_it(machine: Machine) -> None:
+def test_a_key_is_for_those_who_can_come_to_it(any_shell: Machine) -> None:
     with tempfile.TemporaryDirectory(prefix="deployer-") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -292,16 +292,23 @@ def test_a_key_is_exposed_only_where_everybody_can_come_to_it(machine: Machine) 
         key.write_bytes(private_key_pem(key_of(KeyType.P256, "server")))
         source = CertificateOnHost(certificate=str(key), private_key=str(key))
 
-        def exposed() -> bool:
-            return verbs.observe(machine.host, watched=(source,)).watched[str(key)].exposed
+        def readers() -> str:
+            return verbs.observe(any_shell.host, watched=(source,)).watched[str(key)].readers
 
         key.chmod(0o644)
-        assert exposed()
+        assert readers() == "everyone"
         key.chmod(0o640)
-        assert not exposed()
+        assert readers() == "nobody"
+        if os.geteuid() == 0:  # otherwise everything is of one user
+            shutil.chown(key, group="www-data")
+            assert readers() == "workers"
+            key.chmod(0o600)
+            assert readers() == "nobody"
+            shutil.chown(key, "www-data")
+            assert readers() == "workers"
         key.chmod(0o644)
         directory.chmod(0o700)
-        assert not exposed()
+        assert readers() == "nobody"
 
 
 class Remembering:

@@ -48,6 +48,7 @@ def test_a_directory_outside_of_apaches_own_is_served_when_it_is_named(desk: Wor
     assert desk.curl().stdout == "000"
 
 
+@pytest.mark.slow
 def test_a_site_of_theirs_on_our_address_is_not_taken_for_ours(desk: Workbench) -> None:
     """Theirs answers for the name on the one address that clients use, and lets anybody in."""
     desk.host.exec(["a2enmod", "-q", "ssl"])

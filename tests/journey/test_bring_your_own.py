@@ -152,6 +152,11 @@ def test_what_is_wrong_on_the_host_stops_an_apply_and_warns_in_status(
     desk.host.exec(["chmod", "-R", "a+rX", certbot.base])
     if os.geteuid() == 0:  # elsewhere the directories above are closed to others
         assert "every user of the host can read this private key" in desk.apply(status=2).stderr
+        desk.host.exec(["chown", "-R", "www-data", certbot.base])
+        desk.host.exec(["chmod", "-R", "go=", certbot.base])
+        said = desk.apply(status=2).stderr
+        assert "the user as whom Apache serves, and whatever it runs, can read this" in said
+        desk.host.exec(["chown", "-R", "root", certbot.base])
     desk.host.exec(["chmod", "700", f"{certbot.base}/archive"])
     assert "0 to change" in desk.deployer("plan").stderr
     assert desk.curl("--insecure", *desk.alice).stdout == "200", "all that time"

@@ -25,8 +25,15 @@ SCRIPT = Path(__file__).with_name("kill_at.py")
 # A rollback is killed in tests/host, where a probe is made to fail first. Before an installation
 # there is nothing that could be wholly old.
 STEPS = [step for step in Step if step not in {Step.ROLL_BACK, Step.INSTALL}]
+# In the normal run once a step, and at every moment of those that change what is served.
+SWITCHING = {Step.ACTIVATE, Step.CONFIRM}
 MOMENTS = [
-    pytest.param(step, moment, id=f"{step}-{moment}")
+    pytest.param(
+        step,
+        moment,
+        id=f"{step}-{moment}",
+        marks=() if moment == "during" or step in SWITCHING else pytest.mark.slow,
+    )
     for step in STEPS
     for moment in ("begin", "during", "end")
 ]

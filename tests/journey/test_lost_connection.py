@@ -38,7 +38,7 @@ def test_a_connection_lost_before_the_switch_changes_nothing(
     desk.apply()
 
 
-@pytest.mark.parametrize("step", [Step.PROBE, Step.CONFIRM])
+@pytest.mark.parametrize("step", [pytest.param(Step.PROBE, marks=pytest.mark.slow), Step.CONFIRM])
 def test_a_connection_lost_after_the_switch_ends_with_the_old_release_serving(
     live_desk: Workbench, monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:

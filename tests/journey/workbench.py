@@ -62,10 +62,14 @@ class Workbench:
         directory.mkdir(parents=True)
         (directory / "passphrase").write_text(f"{PASSPHRASE}\n")
         (directory / "passphrase").chmod(0o600)
-        (directory / "deployer.toml").write_text(
-            f'inventory = ["hosts.yml"]\nknown_hosts = ["{host.known_hosts}"]\n'
-        )
+        self.know_host()
         self.write_inventory()
+
+    def know_host(self) -> None:
+        """Write a `deployer.toml` that trusts the test host's key."""
+        (self.directory / "deployer.toml").write_text(
+            f'inventory = ["hosts.yml"]\nknown_hosts = ["{self.host.known_hosts}"]\n'
+        )
 
     @property
     def port(self) -> int:

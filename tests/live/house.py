@@ -95,10 +95,7 @@ def house(directory: Path) -> Iterator[House]:
     with Sandbox.start(directory / "sandbox") as sandbox, backend() as url:
         desk = Workbench(directory / "project", SandboxHost(sandbox))
         found_ca(desk.directory)
-        desk.write_inventory()
-        (desk.directory / "deployer.toml").write_text(
-            f'inventory = ["hosts.yml"]\nknown_hosts = ["{sandbox.known_hosts}"]\n'
-        )
+        desk.know_host()
         known = wallets(_authorities(desk), desk.directory)
         known[REVOKED.name] = _revoked(desk)
         with ports.reserve() as held:

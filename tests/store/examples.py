@@ -8,12 +8,15 @@ from pathlib import Path
 
 from cryptography import x509
 
+from deployer.layouts import DEBIAN
 from deployer.pki.authority import Authority
 from deployer.pki.crl import CRL
 from deployer.pki.issue import LeafRequest
 from deployer.pki.keys import KeyType, key_digest, private_key_pem
 from deployer.pki.names import identity_alternative_names, subject_alternative_names
 from deployer.pki.profiles import CLIENT, SERVER
+from deployer.platforms import Platform
+from deployer.store.deployments import Deployed
 from deployer.store.keys import Cost
 from deployer.store.records import CertificateRequest
 from deployer.store.state import Store
@@ -59,6 +62,16 @@ def busy_state(directory: Path) -> None:
         )
         store.activate("clients", now=NOW)
         store.authorities.forget_key("root", now=NOW)
+        store.deployments.record(
+            Deployed(
+                host=host,
+                release="20260301-120000-abcdef",
+                at=NOW,
+                platform=Platform.assumed(DEBIAN),
+                texts={"include.conf": "# Written by deployer.\n"},
+            )
+            for host in ("web1", "web2")
+        )
 
 
 def lists_above(store: Store, authority: Authority) -> tuple[CRL, ...]:

@@ -16,7 +16,7 @@ from deployer.store.journal import JournalVerdict
 from deployer.store.state import Store
 from tests.store.examples import NOW, PASSPHRASE, busy_state, client_request
 
-TABLES = ("authorities", "certificates", "crls", "events")
+TABLES = tuple(schema.metadata.tables)
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,14 @@ def test_a_certificate_that_was_put_in_is_found(
         verify(busy)
 
 
-@pytest.mark.parametrize("table", ["authorities", "crls", "events"])
+@pytest.mark.parametrize("table", ["authorities", "crls", "deployments", "events"])
 def test_a_row_that_was_put_in_is_found(books: sqlite3.Connection, busy: Path, table: str) -> None:
     row = list(books.execute(f"SELECT * FROM {table} ORDER BY id DESC").fetchone())
     row[0], row[2] = row[0] + 1, 999
     if table == "authorities":
         row[6] = "prepared"
+    if table == "deployments":
+        row[1] = "another"
     books.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
     with pytest.raises(BrokenJournal):
@@ -191,4 +193,5 @@ def test_everything_that_happened_has_its_event(busy: Path) -> None:
         "certificate revoked",
         "crls published",
         "crls dropped",
+        "release deployed",
     }

@@ -12,17 +12,59 @@ say() {
   printf '%s\n' "$*"
 }
 
-# True when every user of this host can come to a file and read it. Its mode alone does not tell:
-# some ACME clients write readable keys into directories that nobody else may enter.
-open_to_all() {
-  way=$(readlink -f "$1") && [ -n "$way" ] || return 1
-  # shellcheck disable=SC2012 # the letters of the mode, which every system prints alike
-  case $(ls -ldn "$way" | cut -c1-10) in ???????r*) ;; *) return 1 ;; esac
+# status_of PATH: its mode, its owner and its group, in the letters that every system prints alike.
+status_of() {
+  # shellcheck disable=SC2012,SC2046
+  set -- $(ls -ldn "$1")
+  mode=$1 owner=$3 group=$4
+}
+
+# admits RIGHTS USER GROUPS PATH: a right is the letter r or x; the first class that fits decides.
+admits() {
+  status_of "$4"
+  case " $3 " in *" $group "*) member=yes ;; *) member= ;; esac
+  if [ "$owner" = "$2" ]; then
+    class=${mode#?}
+  elif [ -n "$member" ]; then
+    class=${mode#????}
+  else
+    class=${mode#???????}
+  fi
+  case $1$class in rr* | x??[xst]*) ;; *) return 1 ;; esac
+}
+
+# may_read USER GROUPS PATH: also on its way there. The mode of a file alone does not tell: some
+# ACME clients write readable keys into directories that nobody else may enter.
+may_read() {
+  way=$(readlink -f "$3") && [ -n "$way" ] && admits r "$1" "$2" "$way" || return 1
   while [ -n "$way" ]; do
     way=${way%/*}
-    # shellcheck disable=SC2012
-    case $(ls -ldn "${way:-/}" | cut -c1-10) in ?????????[xt]) ;; *) return 1 ;; esac
+    admits x "$1" "$2" "${way:-/}" || return 1
   done
+}
+
+# Who besides root can read a file: everyone, or those as whom Apache serves.
+readers() {
+  if may_read everyone '' "$1"; then
+    echo everyone
+  elif [ "${worker:-0}" != 0 ] && [ "$(id -u)" = 0 ] && may_read "$worker" "$worker_groups" "$1"; then
+    echo workers
+  else
+    echo nobody
+  fi
+}
+
+# What `httpd -D DUMP_RUN_CFG` says: User: name="www-data" id=33
+find_workers() {
+  worker=
+  case $1 in
+    *'User: name="'*)
+      worker=${1#*'User: name="'}
+      worker_groups=$(id -G "${worker%%\"*}" 2>/dev/null)
+      worker=${worker#*\" id=}
+      worker=${worker%%[!0-9]*}
+      ;;
+  esac
 }
 
 # The certificates of a file, each on a line; a key in the same file stays where it is.
@@ -41,8 +83,7 @@ watched() {
   # shellcheck disable=SC2086 # a command and its option
   digest=$({ $sha256 <"$1"; } 2>/dev/null)
   [ -n "$digest" ] || return 0
-  open_to_all "$1" && exposure=open || exposure=closed
-  say watched "${digest%% *}" "$exposure" "$1"
+  say watched "${digest%% *}" "$(readers "$1")" "$1"
   certificates_in "$1" | while read -r body; do
     say certified "$body" "$1"
   done
@@ -227,6 +268,7 @@ if cd "$root/current" 2>/dev/null; then
   fi
 fi
 [ $# -eq 0 ] || shift
+[ $# -eq 0 ] || find_workers "${dump:-}"
 while [ $# -ge 3 ]; do
   for path in "$1" "$2" "$3"; do
     [ ! -f "$path" ] || watched "$path"
