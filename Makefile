@@ -14,6 +14,11 @@ WORKERS := -n auto --dist worksteal
 # For example: make lock LOCK_ARGS=--upgrade
 LOCK_ARGS :=
 
+RESOLVE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK_ARGS)
+# Apart from ours: it wants an older cryptography.
+SSLYZE := tests/conformance/programs/sslyze
+
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -43,12 +48,11 @@ format: $(READY)  ## format the code and fix what can be fixed
 	$(PYTHON) -m ruff format
 	$(PYTHON) -m ruff check --fix
 
-lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
+lock: $(READY)  ## resolve requirements.lock again from pyproject.toml, and what sslyze needs
 	scripts/create-venv build/lock
 	build/lock/bin/python -m pip --quiet install uv
-	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --custom-compile-command "make lock" $(LOCK_ARGS) \
-	    --group dev --output-file requirements.lock pyproject.toml
+	$(RESOLVE) --group dev --output-file requirements.lock pyproject.toml
+	$(RESOLVE) --output-file $(SSLYZE).lock $(SSLYZE).in
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

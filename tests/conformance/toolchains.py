@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
+CREATE_VENV = Path(__file__).parents[2] / "scripts" / "create-venv"
 
 
 @cache
@@ -36,6 +37,19 @@ def go_program() -> str:
         lambda made: [compiler, "build", "-o", str(made / "judge"), str(source)],
     )
     return str(made / "judge")
+
+
+@cache
+def sslyze() -> str:
+    """Install sslyze apart from everything else; returns the Python that has it."""
+    lock = PROGRAMS / "sslyze.lock"
+    pip = ["-m", "pip", "--quiet", "install", "--require-hashes", "--requirement", str(lock)]
+
+    def command(made: Path) -> list[str]:
+        subprocess.run([CREATE_VENV, made], check=True, timeout=300)
+        return [str(made / "bin" / "python"), *pip]
+
+    return str(_compiled(lock, sys.version, command) / "bin" / "python")
 
 
 def _compiled(source: Path, version: str, command: Callable[[Path], list[str]]) -> Path:
