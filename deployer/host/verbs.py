@@ -26,7 +26,7 @@ REHEARSAL_HINTS = {
     20: "Apache's configuration was broken before this run: mend it, then apply again",
     22: "the old configuration keeps serving",
     23: "the old configuration keeps serving",
-    24: "set mtls_default_vhost: leave to keep it the default of its address",
+    24: "set mtls_default_vhost: leave, or mtls_redirect_http: false where it is plain HTTP's",
     25: "listen on another address or port, or stop the program that has it",
     28: "set mtls_redirect_http: false, or give that site a virtual host of its own",
     26: "create the directory on the host, or mend document_root",

@@ -21,6 +21,7 @@ from deployer.pki.material import is_issued_by, title
 _OBJECT = re.compile(
     rb"^-----BEGIN ([A-Z0-9 ]+)-----\s*$.*?^-----END \1-----\s*$", re.MULTILINE | re.DOTALL
 )
+_COPY_AGAIN = "copy it again, whole"
 _CRL = x509.CertificateRevocationList
 
 
@@ -97,6 +98,8 @@ def _certificates(file: Document) -> tuple[x509.Certificate, ...]:
     """Read the certificates of a file; a key beside them is asked for by its own name."""
     objects = _OBJECT.finditer(file.content)
     texts = [found[0] for found in objects if found[1].decode() == pem.CERTIFICATE]
+    if not texts and _begins(file, pem.CERTIFICATE):
+        raise Unusable(f"{file.name} is cut off inside a certificate", hint=_COPY_AGAIN)
     if not texts:
         raise Unusable(
             f"{file.name} holds no certificate in PEM",
@@ -108,10 +111,17 @@ def _certificates(file: Document) -> tuple[x509.Certificate, ...]:
         raise _malformed(file, error) from error
 
 
+def _begins(file: Document, label: str) -> bool:
+    """Say whether an object begins in a file, whatever becomes of it."""
+    return f"{label}-----".encode() in file.content
+
+
 def _private_key(file: Document) -> PrivateKey:
     texts = [
         found[0] for found in _OBJECT.finditer(file.content) if found[1].endswith(b"PRIVATE KEY")
     ]
+    if not texts and _begins(file, "PRIVATE KEY"):
+        raise Unusable(f"{file.name} is cut off inside a private key", hint=_COPY_AGAIN)
     if len(texts) != 1:
         raise Unusable(
             f"{file.name} holds {len(texts) or 'no'} private key{'s' if texts else ''} in PEM",

@@ -49,7 +49,7 @@ def check_trust(
     for certificate in certificates:
         found += date_problems(certificate, now)
         found += _anchor_problems(certificate, certificates, profile)
-    return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
+    return _problems(subject, found)
 
 
 def check_crls(
@@ -81,7 +81,13 @@ def check_crls(
         above = revocation == "chain" and _is_above(authority, trust)
         issues = authority in lowest
         found += _coverage_problems(authority, own, profile, issues=issues, above=above)
-    return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
+    return _problems(subject, found)
+
+
+def _problems(subject: str, found: Sequence[tuple[str, str]]) -> tuple[Problem, ...]:
+    """Say everything once: of a whole ladder of lists the same may be true."""
+    said = dict.fromkeys(found)
+    return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in said)
 
 
 def depth(trust: Sequence[x509.Certificate]) -> int:
