@@ -15,7 +15,7 @@ from deployer.spec.vhost import VhostSpec
 
 MOST_VALUES = 5
 """A certificate may say several times what its owner is called: so many of them are looked at."""
-VERIFIED = "expr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\""
+VERIFIED = "expr %{SSL_CLIENT_VERIFY} == 'SUCCESS'"
 LOGGED_IN = "valid-user"
 
 _SINGLE = {

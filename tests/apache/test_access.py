@@ -7,7 +7,7 @@ from deployer.apache.access import Area, Group, areas
 from deployer.spec.vhost import VhostSpec
 
 ISSUER = "CN=Clients"
-VERIFIED = "expr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\""
+VERIFIED = "expr %{SSL_CLIENT_VERIFY} == 'SUCCESS'"
 OURS = f"expr %{{SSL_CLIENT_I_DN}} == '{ISSUER}'"
 STAFF, ADMINS = ({"cn": name} for name in ("staff", "admins"))
 PASSWORDS = {"passwords": {"users": {"alice": "$2y$10$" + "a" * 53}}}
