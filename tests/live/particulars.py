@@ -79,6 +79,11 @@ def names() -> Iterator[tuple[str, str, Ask]]:
         "421",
         status("optional", host="closed.example.com"),
     )
+    yield (
+        "SNI of one open site, `Host` of another",
+        "421",
+        status("open", host="public.example.com"),
+    )
     yield "the name in capitals", "200", status("open", host="OPEN.Example.COM")
     yield "the name with a dot at its end", "200", status("open", host="open.example.com.")
     yield "the name with another port", "200", status("open", host="open.example.com:1")

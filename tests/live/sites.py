@@ -35,6 +35,7 @@ OPTIONAL = named(
     paths=OPTIONAL_PATHS,
 )
 OPEN = named("open", client_auth={"verify": "none"})
+PUBLIC = named("public", client_auth={"verify": "none"})
 UNLISTED = named("unlisted", client_auth={"verify": "require", "revocation": "none"})
 UNLISTED_OPTIONAL = named(
     "unlisted-optional",
@@ -84,6 +85,7 @@ SITES: Mapping[str, Site] = {
         STRICT,
         OPTIONAL,
         OPEN,
+        PUBLIC,
         UNLISTED,
         UNLISTED_OPTIONAL,
         STAFF,
