@@ -4,20 +4,17 @@ import ipaddress
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, model_validator
 
 from deployer.pki.names import InvalidName, dns_name, identity_name
 from deployer.spec.access import url_path
 from deployer.spec.model import Spec
-from deployer.spec.supplied import ControllerPath, other_word
+from deployer.spec.supplied import TrustedAuthority
 from deployer.spec.text import checked
 
 NOT_PROXIED = "!"
 """In place of a backend: this path is the site's own."""
 SERVERS = "servers"
-AUTHORITIES = f"{SERVERS}, or a mapping with file, perhaps crl"
 
 _BACKEND = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
@@ -62,33 +59,10 @@ def _identity(name: str) -> str:
         raise ValueError(error.message) from error
 
 
-class BackendAuthority(Spec):
-    """Who certified a backend: our own authority for servers, or one in a file."""
+class BackendAuthority(TrustedAuthority):
+    """Who certified a backend."""
 
-    file: ControllerPath | None = None
-    """The authority and everything above it, up to its root. None: our own."""
-    crl: ControllerPath | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _ours_has_a_name(cls, value: object) -> object:
-        if isinstance(value, str):
-            if value != SERVERS:
-                raise other_word(value, SERVERS, AUTHORITIES)
-            return {}
-        return value
-
-    @model_validator(mode="after")
-    def _lists_have_an_authority(self) -> Self:
-        if self.crl is not None and self.file is None:
-            raise ValueError("file is missing: whose CRL is it?")
-        return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"anyOf": [{"const": SERVERS}, handler(schema)]}
+    OURS = SERVERS
 
 
 class ProxyRoute(Spec):

@@ -6,7 +6,7 @@ root.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -22,7 +22,7 @@ ON_CONTROLLER = "{files: {certificate: …, private_key: …}}"
 ON_HOST = "{on_host: {certificate: …, private_key: …}}"
 SOURCES = f"{ISSUED}, {ON_CONTROLLER} or {ON_HOST}"
 
-AUTHORITIES = f"{CLIENTS}, or {{file: …, crl: …}} for another CA"
+ANOTHER = "or {file: …, crl: …} for another CA"
 
 ControllerPath = Annotated[str, AfterValidator(checked)]
 HostPath = Annotated[str, AfterValidator(absolute_path)]
@@ -107,9 +107,10 @@ class CertificateSource(Spec):
         return {"anyOf": [{"const": ISSUED}, handler(schema)]}
 
 
-class ClientAuthority(Spec):
-    """Whose clients may come in: those of our own authority, or of one in a file."""
+class TrustedAuthority(Spec):
+    """An authority of ours by its name, or one in a file."""
 
+    OURS: ClassVar[str]
     file: ControllerPath | None = None
     """The authority and everything above it, up to its root. None: our own."""
     crl: ControllerPath | None = None
@@ -118,8 +119,8 @@ class ClientAuthority(Spec):
     @classmethod
     def _ours_has_a_name(cls, value: object) -> object:
         if isinstance(value, str):
-            if value != CLIENTS:
-                raise other_word(value, CLIENTS, AUTHORITIES)
+            if value != cls.OURS:
+                raise other_word(value, cls.OURS, f"{cls.OURS}, {ANOTHER}")
             return {}
         return value
 
@@ -133,12 +134,19 @@ class ClientAuthority(Spec):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"anyOf": [{"const": CLIENTS}, handler(schema)]}
+        return {"anyOf": [{"const": cls.OURS}, handler(schema)]}
+
+
+class ClientAuthority(TrustedAuthority):
+    """Whose clients may come in."""
+
+    OURS = CLIENTS
 
 
 GivenSource = Annotated[
     CertificateSource, BeforeValidator(_says_something("files", "on_host", instead=SOURCES))
 ]
 GivenAuthority = Annotated[
-    ClientAuthority, BeforeValidator(_says_something("file", "crl", instead=AUTHORITIES))
+    ClientAuthority,
+    BeforeValidator(_says_something("file", "crl", instead=f"{CLIENTS}, {ANOTHER}")),
 ]
