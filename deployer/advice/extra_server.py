@@ -172,6 +172,20 @@ def is_written_by_others(site: VhostSpec, _: Context) -> Iterator[str]:
         yield f"template: {site.template}"
 
 
+@on_line(
+    "MTLS-125",
+    WARNING,
+    "TRACE is answered past every rule",
+    why="Apache answers TRACE before it asks who may come in, with the request as it came: on a "
+    "closed path too, and with the headers that were added on the way.",
+    fix="leave TraceEnable out",
+)
+def answers_trace(line: Line, _: VhostSpec) -> str:
+    """Find TRACE switched on again."""
+    again = line.name == "traceenable" and line.first in {"on", "extended"}
+    return f"{line.written} {line.first} answers past every rule" if again else ""
+
+
 RULES = (
     leaves_a_quote_open,
     includes,
@@ -183,4 +197,5 @@ RULES = (
     names_a_variable,
     trusts_for_backends,
     is_written_by_others,
+    answers_trace,
 )
