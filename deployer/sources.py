@@ -1,9 +1,10 @@
 """
-Inventory sources on the disk: files, directories, and the variable files beside them.
+Inventory sources on the disk: files, directories, programs, and the variable files beside them.
 
 The only code that opens them. What they mean is decided by `deployer.inventory`.
 """
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from deployer.inventory.sources import (
     Surroundings,
     VariableFiles,
 )
+from deployer.programs import run
 
 # Directories of Ansible's own, and the endings that its inventory directories leave out.
 _NOT_INVENTORIES = frozenset({"group_vars", "host_vars", "vars_plugins"})
@@ -26,21 +28,49 @@ _VARIABLE_FILES = frozenset({"", ".yml", ".yaml", ".json"})
 
 
 def read_sources(
-    paths: Sequence[Path], *, project: Path | None = None, extra: Sequence[str] = ()
+    named: Sequence[str | Path], *, project: Path | None = None, extra: Sequence[str] = ()
 ) -> Sources:
     """
     Read the inventories that `-i` names and everything beside them and the project's file.
 
-    `extra` has the arguments of `-e`; `@file` among them is read.
+    What has a comma in it is a list of hosts, what may be executed is. `extra` has the arguments
+    of `-e`; `@file` among them is read.
     """
-    inventories = [file for path in paths for file in _inventories(path)]
+    paths = [Path(one) for one in named if "," not in str(one)]
     around = dict.fromkeys(path if _is_directory(path) else path.parent for path in paths)
     return Sources(
-        inventories=tuple(_read(path) for path in inventories),
+        inventories=tuple(file for one in named for file in _source(one)),
         beside_inventories=tuple(_surroundings(directory) for directory in around),
         beside_project=() if project is None else (_surroundings(project),),
         extra=tuple(_extra(argument) for argument in extra),
     )
+
+
+def _source(named: str | Path) -> Iterator[SourceFile]:
+    if "," in str(named):
+        yield SourceFile(str(named), str(named), kind="hosts")
+        return
+    for path in _inventories(Path(named)):
+        yield run(path) if _is_program(path) else _read(path)
+
+
+def _is_program(path: Path) -> bool:
+    """
+    Say whether a file is to be executed, rather than read.
+
+    On some file systems every file may be, so that the mode alone does not tell.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4)
+    except OSError as error:
+        raise _unreadable(path, error.strerror) from error
+    if beginning[:2] != b"#!" and beginning != b"\x7fELF":
+        return False
+    if os.access(path, os.X_OK):
+        return True
+    text = f"begins as a program does and may not be executed: chmod +x {path}"
+    raise InventoryError([Problem(Place(str(path), 1), text)])
 
 
 def _inventories(path: Path) -> Iterator[Path]:

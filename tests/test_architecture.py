@@ -15,7 +15,7 @@ LINES = 300
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
     frozenset({"report", "workflows"}),
-    frozenset({"store", "transport", "host", "fleet", "probe", "sandbox", "sources"}),
+    frozenset({"store", "transport", "host", "fleet", "probe", "sandbox", "sources", "programs"}),
     frozenset(
         {
             "inventory",

@@ -1,6 +1,5 @@
-"""`deployer inventory`, `deployer probe` and `deployer status`: looking, never touching."""
+"""`deployer probe` and `deployer status`: looking, never touching."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,23 +8,6 @@ import typer
 from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
 
 Pattern = Annotated[str, typer.Argument(help="hosts and groups, as Ansible writes them")]
-
-
-@shares(*INVENTORY)
-def list_(
-    common: Common,
-    pattern: Pattern = "all",
-) -> None:
-    """Print the inventory as `ansible-inventory --list` does."""
-    from deployer.cli.host_session import HostSession
-    from deployer.inventory.listing import listing
-    from deployer.report import console
-
-    with HostSession(common) as session:
-        if common.list_hosts:
-            session.name_hosts(pattern)
-        else:
-            console.data(json.dumps(listing(session.inventory), indent=4, sort_keys=True))
 
 
 @shares(*INVENTORY, *CONNECTING, *TELLING, *PASSPHRASE)

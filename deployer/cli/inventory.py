@@ -1,9 +1,69 @@
-"""`deployer inventory check`: advice on what is written, before anybody is connected to."""
+"""`deployer inventory`: what is written, before anybody is connected to."""
+
+from typing import Annotated
 
 import typer
 
 from deployer.cli.hosts import Pattern
 from deployer.cli.options import INVENTORY, Common, shares
+
+Export = Annotated[
+    bool, typer.Option("--export", help="groups with their variables, hosts with their own alone")
+]
+AsYaml = Annotated[bool, typer.Option("--yaml", "-y", help="YAML in place of JSON")]
+
+
+@shares(*INVENTORY)
+def list_(
+    common: Common,
+    pattern: Pattern = "all",
+    as_yaml: AsYaml = False,
+    export: Export = False,
+) -> None:
+    """Print the inventory as `ansible-inventory --list` does."""
+    from deployer.cli.host_session import HostSession
+    from deployer.inventory.listing import listing, tree
+
+    with HostSession(common) as session:
+        if common.list_hosts:
+            session.name_hosts(pattern)
+        elif as_yaml:
+            _print(tree(session.inventory, export=export), as_yaml=True)
+        else:
+            _print(listing(session.inventory, export=export), as_yaml=False)
+
+
+@shares(*INVENTORY)
+def graph(
+    common: Common,
+    group: Annotated[str, typer.Argument(help="the group to begin with")] = "all",
+    variables: Annotated[
+        bool, typer.Option("--vars", help="with the variables of hosts and groups")
+    ] = False,
+) -> None:
+    """Draw groups and hosts as `ansible-inventory --graph` does."""
+    from deployer.cli.host_session import HostSession
+    from deployer.inventory import listing
+    from deployer.report import console
+
+    with HostSession(common) as session:
+        for line in listing.graph(session.inventory, group, variables=variables):
+            console.data(line)
+
+
+@shares(*INVENTORY)
+def host(
+    common: Common,
+    name: Annotated[str, typer.Argument(help="the host, by its exact name")],
+    as_yaml: AsYaml = False,
+    export: Export = False,
+) -> None:
+    """Print the variables of one host as `ansible-inventory --host` does."""
+    from deployer.cli.host_session import HostSession
+    from deployer.inventory.listing import host_variables
+
+    with HostSession(common) as session:
+        _print(host_variables(session.inventory.host(name), export=export), as_yaml=as_yaml)
 
 
 @shares(*INVENTORY, "as_json")
@@ -34,3 +94,9 @@ def check(
         findings.show(found, hosts=len(hosts))
     if any(one.severity is Severity.ERROR for one in found):
         raise typer.Exit(1)
+
+
+def _print(told: dict[str, object], *, as_yaml: bool) -> None:
+    from deployer.report import inventories
+
+    (inventories.show_yaml if as_yaml else inventories.show_json)(told)

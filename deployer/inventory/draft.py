@@ -73,11 +73,23 @@ class Draft:
             self.problem(place, str(error))
             return ()
         for name in names:
-            host = self.hosts.setdefault(name, DraftHost(place.file))
-            self.groups[group].hosts[name] = None
+            host = self._host(group, name, place)
             if port is not None:
                 host.variables["ansible_port"] = Located(port, place)
         return names
+
+    def add_host(self, group: str, name: str, place: Place) -> None:
+        """Add one host by its name and nothing else."""
+        try:
+            check_name(name, "host")
+        except ValueError as error:
+            self.problem(place, str(error))
+            return
+        self._host(group, name, place)
+
+    def _host(self, group: str, name: str, place: Place) -> DraftHost:
+        self.groups[group].hosts[name] = None
+        return self.hosts.setdefault(name, DraftHost(place.file))
 
     def finish(self) -> dict[str, Group]:
         """Decide the tree of groups; raises everything that was wrong so far."""

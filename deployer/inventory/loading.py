@@ -1,14 +1,15 @@
 """Inventories made from their sources: read, connect, and decide every variable."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from deployer.inventory.draft import Draft
 from deployer.inventory.model import ALL, Group, Host, Inventory
 from deployer.inventory.place import InventoryError
 from deployer.inventory.precedence import Layers
+from deployer.inventory.reading import read_inventory
 from deployer.inventory.sources import Sources
 from deployer.inventory.templating import Variables
-from deployer.inventory.yaml_inventory import read_yaml_inventory
 
 
 def load_inventory(sources: Sources) -> Inventory:
@@ -19,7 +20,7 @@ def load_inventory(sources: Sources) -> Inventory:
     """
     draft = Draft()
     for source in sources.inventories:
-        read_yaml_inventory(source, draft)
+        read_inventory(source, draft)
     groups = draft.finish()
     layers = Layers(sources, groups, draft)
     memberships = _memberships(groups)
@@ -40,9 +41,13 @@ def load_inventory(sources: Sources) -> Inventory:
             "inventory_dir": read.file.rpartition("/")[0] or ".",
             "group_names": list(names),
         }
-        written = layers.of_host(name, read.variables, member_of)
-        variables[name] = Variables(name, written, magic)
-        hosts[name] = Host(name=name, groups=names, variables=variables[name])
+        own = layers.of_host_itself(name, read.variables)
+        variables[name] = Variables(name, layers.of_host(own, member_of), magic)
+        hosts[name] = Host(name=name, groups=names, variables=variables[name], own=own)
+    groups = {
+        name: replace(group, variables=layers.of_group_itself(group))
+        for name, group in groups.items()
+    }
     if draft.problems:
         raise InventoryError(draft.problems)
     return Inventory(hosts=hosts, groups=groups)

@@ -26,7 +26,7 @@ class Group:
     members: tuple[str, ...] = field(repr=False)
     """Its own hosts, then those of its children, level by level."""
     variables: Mapping[str, Located] = field(repr=False)
-    """What the inventory itself says of it, without its `group_vars`."""
+    """What the inventory says of it, and in the end its `group_vars` as well."""
     depth: int
     """The longest way down from `all`: deeper groups win."""
     priority: int
@@ -40,6 +40,8 @@ class Host:
     groups: tuple[str, ...]
     """The groups that it is in, directly or not, sorted, without `all`."""
     variables: Variables = field(repr=False)
+    own: Mapping[str, Located] = field(default_factory=dict, repr=False)
+    """What is written of it by its own name, in the inventory and in `host_vars`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +56,9 @@ class Inventory:
         if name not in self.hosts:
             raise UsageError(f"no host named {name!r}", hint=nearest(name, self.hosts))
         return self.hosts[name]
+
+    def group(self, name: str) -> Group:
+        """Find a group by its exact name."""
+        if name not in self.groups:
+            raise UsageError(f"no group named {name!r}", hint=nearest(name, self.groups))
+        return self.groups[name]

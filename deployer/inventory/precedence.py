@@ -36,10 +36,20 @@ class Layers:
         for source in sources.extra:
             self._extra.update(read_extra(source, draft))
 
-    def of_host(self, name: str, inline: Layer, groups: frozenset[str]) -> Mapping[str, Located]:
-        """Merge everything that is written about one host."""
-        own = {**inline, **self._from_files(self._host_files, name), **self._extra}
+    def of_host(self, own: Layer, groups: frozenset[str]) -> Mapping[str, Located]:
+        """Merge everything that is written about one host: by itself, by its groups, by `-e`."""
+        if self._extra:
+            own = {**own, **self._extra}
         return ChainMap(own, self._of_groups(groups))
+
+    def of_host_itself(self, name: str, inline: Layer) -> Layer:
+        """Merge what the inventory says of a host with its `host_vars`."""
+        return {**inline, **self._from_files(self._host_files, name)}
+
+    def of_group_itself(self, group: Group) -> Layer:
+        """Merge what the inventory says of a group with its `group_vars`."""
+        files = self._from_files([*self._inventory_files, *self._project_files], group.name)
+        return {**group.variables, **files}
 
     def _of_groups(self, names: frozenset[str]) -> Layer:
         if names not in self._merged:

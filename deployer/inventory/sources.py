@@ -6,6 +6,7 @@ Whoever walks the disk makes these values, so that everything after is a functio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 COMMAND_LINE = "-e"
 """The file name of variables that were given on the command line."""
@@ -17,6 +18,8 @@ class SourceFile:
 
     path: str
     text: str = field(repr=False)
+    kind: Literal["file", "hosts", "script"] = "file"
+    """`hosts` for a list with commas in place of a file, `script` for what a program printed."""
 
 
 VariableFiles = Mapping[str, tuple[SourceFile, ...]]

@@ -17,12 +17,17 @@ _SECTIONS = ("hosts", "children", "vars")
 
 
 def read_yaml_inventory(source: SourceFile, draft: Draft) -> None:
-    """Add to a draft what one file says."""
+    """Add to a draft what one file says, in YAML or in JSON."""
     try:
         document = read_document(source)
     except InventoryError as error:
         draft.problems += error.problems
         return
+    read_groups(document, draft)
+
+
+def read_groups(document: Located, draft: Draft) -> None:
+    """Add to a draft what a mapping of groups says."""
     if isinstance(document.value, Mapping) and "plugin" in document.value:
         draft.problem(
             document.value["plugin"].place,

@@ -98,13 +98,18 @@ def find(
     root = root or start
     return Project(
         root=root,
-        inventory=inventory or tuple(_shown(root / one, start) for one in settings.inventory),
+        inventory=inventory or tuple(_source(root, one, start) for one in settings.inventory),
         state=state or root / settings.state,
         known_hosts=(known_hosts,)
         if known_hosts
         else tuple(_expanded(root / FILE, root, one) for one in settings.known_hosts),
         forks=forks or settings.forks,
     )
+
+
+def _source(root: Path, one: str, start: Path) -> str:
+    """Name an inventory; one with a comma in it is a list of hosts, and no path."""
+    return one if "," in one else _shown(root / one, start)
 
 
 def _shown(path: Path, start: Path) -> str:

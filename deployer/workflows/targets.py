@@ -1,7 +1,6 @@
 """Targets: the hosts of a pattern, each with the way there and what it should serve."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from deployer.errors import DeployerError
 from deployer.inventory.loading import load_inventory
@@ -22,8 +21,7 @@ class NoUser(DeployerError):
 
 def read_inventory(project: Project, extra: Sequence[str] = ()) -> Inventory:
     """Read the inventory of a project, with its variable files and those of `-e`."""
-    paths = [Path(one) for one in project.inventory]
-    return load_inventory(read_sources(paths, project=project.root, extra=extra))
+    return load_inventory(read_sources(project.inventory, project=project.root, extra=extra))
 
 
 def chosen(inventory: Inventory, pattern: str, limit: str | None) -> tuple[Host, ...]:
