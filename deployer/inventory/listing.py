@@ -36,26 +36,9 @@ def listing(inventory: Inventory, *, export: bool = False) -> dict[str, object]:
 
 
 def tree(inventory: Inventory, *, export: bool = False) -> dict[str, object]:
-    """List as `--list --yaml` does: an inventory of its own, each host written out once."""
-    told: set[str] = set()
-
-    def branch(group: Group) -> dict[str, object]:
-        found: dict[str, object] = {}
-        children = {name: branch(inventory.groups[name]) for name in group.children}
-        if kept := {name: below for name, below in children.items() if below}:
-            found["children"] = kept
-        if group.hosts and group.name != ALL:
-            found["hosts"] = {}
-            for name in group.hosts:
-                known = name in told
-                told.add(name)
-                host = inventory.hosts[name]
-                found["hosts"][name] = {} if known else host_variables(host, export=export)  # type: ignore[index]
-        if export and (variables := _group_variables(group)):
-            found["vars"] = variables
-        return found
-
-    return {ALL: branch(inventory.groups[ALL])}
+    """List as `--list --yaml` does: an inventory of its own, each group and host written once."""
+    branch = _Tree(inventory, export=export).branch(inventory.groups[ALL])
+    return {ALL: branch} if branch else {}
 
 
 def graph(inventory: Inventory, top: str = ALL, *, variables: bool = False) -> Iterator[str]:
@@ -66,6 +49,39 @@ def graph(inventory: Inventory, top: str = ALL, *, variables: bool = False) -> I
 def host_variables(host: Host, *, export: bool = False) -> dict[str, object]:
     """Tell what is written about a host, by itself alone or by its groups too."""
     return _plain(host.own if export else host.variables.written)
+
+
+class _Tree:
+    """Groups within groups, with what was written out already."""
+
+    def __init__(self, inventory: Inventory, *, export: bool) -> None:
+        self._inventory, self._export = inventory, export
+        self._groups: set[str] = set()
+        self._hosts: set[str] = set()
+
+    def branch(self, group: Group) -> dict[str, object]:
+        self._groups.add(group.name)
+        parts = {
+            "children": self._children(group),
+            "hosts": {} if group.name == ALL else dict(map(self._host, group.hosts)),
+            "vars": _group_variables(group) if self._export else {},
+        }
+        return {name: part for name, part in parts.items() if part}
+
+    def _children(self, group: Group) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name in group.children:
+            if name in self._groups:
+                found[name] = {}
+            elif below := self.branch(self._inventory.groups[name]):
+                found[name] = below
+        return found
+
+    def _host(self, name: str) -> tuple[str, dict[str, object]]:
+        known = name in self._hosts
+        self._hosts.add(name)
+        host = self._inventory.hosts[name]
+        return name, {} if known else host_variables(host, export=self._export)
 
 
 def _graph(inventory: Inventory, group: Group, depth: int, *, variables: bool) -> Iterator[str]:
@@ -93,7 +109,7 @@ def _line(text: str, depth: int) -> str:
 def _group_variables(group: Group) -> dict[str, object]:
     told = _plain(group.variables)
     if group.priority != USUAL_PRIORITY:
-        told[PRIORITY] = group.priority
+        told = dict(sorted({**told, PRIORITY: group.priority}.items()))
     return told
 
 

@@ -95,7 +95,10 @@ def _subscripted(names: list[str], subscript: re.Match[str], term: str) -> list[
             hint = f"{subscript['term']} has {len(names)} hosts, counted from 0"
             raise UsageError(f"{term!r} is outside of its group", hint=hint)
         return [names[index]]
-    first = int(subscript["first"] or 0)
+    if not subscript["first"]:
+        hint = f"write {subscript['term']}[0:{subscript['last']}]"
+        raise UsageError(f"{term!r} has no beginning, and Ansible takes it for letters", hint=hint)
+    first = int(subscript["first"])
     last = int(subscript["last"]) if subscript["last"] else len(names) - 1
     if min(first, last) < 0:
         raise UsageError(f"{term!r} counts from the end, which only a single number may")

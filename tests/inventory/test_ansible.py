@@ -1,0 +1,78 @@
+"""
+The same inventories and patterns as the real Ansible was asked for, and the same answers.
+
+What it answered is in `ansible/answers.json`. Where we stop and it goes on, the case says why.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.errors import DeployerError
+from deployer.inventory import listing
+from deployer.inventory.loading import load_inventory
+from deployer.inventory.model import Inventory
+from deployer.inventory.patterns import select
+from deployer.report.inventories import show_yaml
+from deployer.sources import read_sources
+from tests.inventory.ansible.generate import ANSWERS, Case, cases, key, patterns, texts, write
+
+ANSWERED: dict[str, Any] = json.loads(ANSWERS.read_text())
+CASES = {case["name"]: case for case in cases()}
+INVENTORY, PATTERNS = patterns()
+
+
+def loaded(case: Case, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Inventory:
+    monkeypatch.chdir(directory)
+    return load_inventory(read_sources(write(case, directory)))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "refused" not in case])
+def test_an_inventory_is_read_as_ansible_reads_it(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered = ANSWERED["inventories"][name]
+
+    inventory = loaded(CASES[name], tmp_path, monkeypatch)
+
+    assert listing.listing(inventory) == answered["list"]
+    assert listing.listing(inventory, export=True) == answered["export"]
+    show_yaml(listing.tree(inventory))
+    assert texts(capsys.readouterr().out) == answered["yaml"]
+    assert "\n".join(listing.graph(inventory, variables=True)) == "\n".join(answered["graph"])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "refused" in case])
+def test_where_ansible_would_lose_something_we_stop_and_say_where(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeployerError) as refused:
+        loaded(CASES[name], tmp_path, monkeypatch)
+
+    assert CASES[name]["refused"] in refused.value.message
+
+
+@pytest.mark.parametrize("asked", PATTERNS, ids=key)
+def test_a_pattern_means_the_same_hosts_in_the_same_order(
+    asked: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = {"files": {"hosts.ini": INVENTORY}}
+    inventory = loaded(case, tmp_path, monkeypatch)
+    expected = ANSWERED["patterns"][key(asked)]
+    pattern, limit = asked["pattern"], asked.get("limit")
+
+    if "refused" in asked:
+        with pytest.raises(DeployerError) as refused:
+            select(inventory, pattern, limit)
+        assert asked["refused"] in refused.value.message
+    elif expected:
+        assert [host.name for host in select(inventory, pattern, limit)] == expected
+    else:
+        # Ansible says so and goes on; we end with an error.
+        with pytest.raises(DeployerError, match="no host"):
+            select(inventory, pattern, limit)
