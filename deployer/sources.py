@@ -17,6 +17,7 @@ from deployer.inventory.sources import (
     Surroundings,
     VariableFiles,
 )
+from deployer.inventory.vault import Vault
 from deployer.programs import run
 
 # Directories of Ansible's own, and the endings that its inventory directories leave out.
@@ -28,7 +29,11 @@ _VARIABLE_FILES = frozenset({"", ".yml", ".yaml", ".json"})
 
 
 def read_sources(
-    named: Sequence[str | Path], *, project: Path | None = None, extra: Sequence[str] = ()
+    named: Sequence[str | Path],
+    *,
+    project: Path | None = None,
+    extra: Sequence[str] = (),
+    vault: Vault | None = None,
 ) -> Sources:
     """
     Read the inventories that `-i` names and everything beside them and the project's file.
@@ -43,6 +48,7 @@ def read_sources(
         beside_inventories=tuple(_surroundings(directory) for directory in around),
         beside_project=() if project is None else (_surroundings(project),),
         extra=tuple(_extra(argument) for argument in extra),
+        vault=vault or Vault(),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deployer.apache.rendering import Templates
 from deployer.cli.session import Session
+from deployer.cli.vault import open_vault
 from deployer.inventory.model import Host, Inventory
 from deployer.probe.handshake import Identity
 from deployer.report import console, results
@@ -25,7 +26,11 @@ class HostSession(Session):
     @cached_property
     def inventory(self) -> Inventory:
         """The inventory of the project."""
-        return read_inventory(self.project, self.common.extra_vars or ())
+        common = self.common
+        vault = open_vault(
+            common.vault_id or (), common.vault_password_file or (), ask=common.ask_vault_pass
+        )
+        return read_inventory(self.project, common.extra_vars or (), vault)
 
     @cached_property
     def templates(self) -> Templates:

@@ -34,6 +34,21 @@ class Common:
     extra_vars: Annotated[
         Texts, typer.Option("-e", "--extra-vars", help="variables that win over all others")
     ] = None
+    vault_id: Annotated[
+        Texts,
+        typer.Option("--vault-id", help="LABEL@SOURCE of a vault password; may be repeated"),
+    ] = None
+    vault_password_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--vault-password-file",
+            envvar="ANSIBLE_VAULT_PASSWORD_FILE",
+            help="a file with a vault password, or a program that prints it",
+        ),
+    ] = None
+    ask_vault_pass: Annotated[
+        bool, typer.Option("-J", "--ask-vault-pass", help="ask for a vault password")
+    ] = False
     state: Annotated[
         Path | None,
         typer.Option(envvar="DEPLOYER_STATE", help="where the CA and the records are"),
@@ -102,7 +117,8 @@ class Common:
     ] = None
 
 
-INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts")
+VAULT = ("vault_id", "vault_password_file", "ask_vault_pass")
+INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts", *VAULT)
 CONNECTING = (
     "forks",
     "timeout",

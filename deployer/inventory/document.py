@@ -14,13 +14,20 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-from deployer.inventory.place import InventoryError, Key, Located, Place, Problem, Scalar, Unsafe
+from deployer.inventory.place import (
+    InventoryError,
+    Key,
+    Located,
+    Place,
+    Problem,
+    Scalar,
+    Sealed,
+    Unsafe,
+)
 from deployer.inventory.sources import SourceFile
 
 DEEPEST = 60
 MOST_ALIASED = 1_000_000  # values that aliases may stand for: a few lines can name billions
-VAULT_HEADER = "$ANSIBLE_VAULT;"
-ENCRYPTED = "it is encrypted with Ansible Vault, which this version cannot read"
 
 _YAML = "tag:yaml.org,2002:"
 _MERGE = f"{_YAML}merge"
@@ -38,13 +45,13 @@ _SCALARS: dict[str, Callable[[yaml.ScalarNode], Scalar]] = {
     f"{_YAML}float": _CONSTRUCTOR.construct_yaml_float,
     "!": lambda node: node.value,
     "!unsafe": lambda node: Unsafe(node.value),
+    "!vault": lambda node: Sealed(node.value),
+    "!vault-encrypted": lambda node: Sealed(node.value),
 }
 
 
 def read_document(source: SourceFile) -> Located:
     """Read a file that holds one YAML document; an empty one is null."""
-    if source.text.startswith(VAULT_HEADER):
-        raise InventoryError([Problem(Place(source.path, 1), ENCRYPTED)])
     try:
         reader = _Reader(source)
         found = reader.document()
@@ -211,6 +218,4 @@ def _around(located: Located, parts: list[_Built]) -> _Built:
 
 
 def _refused_tag(tag: str) -> str:
-    if tag in {"!vault", "!vault-encrypted"}:
-        return ENCRYPTED
     return f"the tag {tag.replace(_YAML, '!!')} has no meaning in an inventory"

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from deployer.inventory.model import ALL, UNGROUPED, Group
 from deployer.inventory.place import InventoryError, Located, Place, Problem
 from deployer.inventory.ranges import check_name, expand
+from deployer.inventory.vault import Vault
 
+DEEPEST_GROUP = 100
 _PRIORITY = "ansible_group_priority"
 
 
@@ -37,7 +39,8 @@ class DraftHost:
 class Draft:
     """Everything that the sources said so far, and what is wrong with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, vault: Vault | None = None) -> None:
+        self.vault = vault or Vault()
         self.groups = {ALL: DraftGroup(), UNGROUPED: DraftGroup()}
         self.groups[ALL].children[UNGROUPED] = Place("", 0)
         self.hosts: dict[str, DraftHost] = {}
@@ -102,6 +105,7 @@ class Draft:
         for name in order:
             for child in self.groups[name].children:
                 depths[child] = max(depths.get(child, 0), depths[name] + 1)
+        self._check_depths(depths)
         groups = {
             name: Group(
                 name=name,
@@ -137,6 +141,14 @@ class Draft:
             place = min(link for link in links if link.file)  # `all` holds orphans without a line
             text = f"a group contains itself: {' -> '.join(ring)}"
             raise InventoryError([Problem(place, text)]) from error
+
+    def _check_depths(self, depths: Mapping[str, int]) -> None:
+        """Refuse what nobody means, and what a stack of frames could not walk down."""
+        for name, group in self.groups.items():
+            for child, place in group.children.items():
+                if depths[child] == DEEPEST_GROUP + 1 and depths[name] == DEEPEST_GROUP:
+                    text = f"{child} is more than {DEEPEST_GROUP} groups deep"
+                    raise InventoryError([Problem(place, text)])
 
     def _leave_ungrouped(self) -> None:
         """Keep in `ungrouped` the hosts that are in no other group but `all`."""

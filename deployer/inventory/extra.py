@@ -9,7 +9,7 @@ import shlex
 from deployer.inventory.document import read_document
 from deployer.inventory.draft import Draft
 from deployer.inventory.place import InventoryError, Located, Place
-from deployer.inventory.sources import COMMAND_LINE, SourceFile
+from deployer.inventory.sources import COMMAND_LINE, SourceFile, opened
 from deployer.inventory.yaml_inventory import read_variables
 
 
@@ -35,7 +35,7 @@ def read_extra(source: SourceFile, draft: Draft) -> dict[str, Located]:
 def read_variable_file(source: SourceFile, draft: Draft) -> dict[str, Located]:
     """Read a file of `group_vars`, `host_vars` or `-e @`."""
     try:
-        document = read_document(source)
+        document = read_document(opened(source, draft.vault))
     except InventoryError as error:
         draft.problems += error.problems
         return {}

@@ -7,10 +7,10 @@ Variables stand as they are written: a listing resolves no template.
 from collections.abc import Iterator, Mapping
 
 from deployer.inventory.model import ALL, Group, Host, Inventory
-from deployer.inventory.place import Located, Unsafe
+from deployer.inventory.place import Located, Sealed, Unsafe
 
 PROFILE = "inventory_legacy"
-UNSAFE = "__ansible_unsafe"
+UNSAFE, VAULT = "__ansible_unsafe", "__ansible_vault"
 PRIORITY = "ansible_group_priority"
 USUAL_PRIORITY = 1
 
@@ -121,6 +121,8 @@ def _marked(value: object) -> object:
     """Mark what no template is looked for in, so that it is read back as such."""
     if isinstance(value, Unsafe):
         return {UNSAFE: str(value)}
+    if isinstance(value, Sealed):
+        return {VAULT: str(value)}
     if isinstance(value, dict):
         return {key: _marked(part) for key, part in value.items()}
     if isinstance(value, list):

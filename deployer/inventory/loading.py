@@ -18,7 +18,7 @@ def load_inventory(sources: Sources) -> Inventory:
 
     Templates are not resolved here: what nobody asks for may stay unresolvable, as in Ansible.
     """
-    draft = Draft()
+    draft = Draft(sources.vault)
     for source in sources.inventories:
         read_inventory(source, draft)
     groups = draft.finish()
@@ -42,7 +42,7 @@ def load_inventory(sources: Sources) -> Inventory:
             "group_names": list(names),
         }
         own = layers.of_host_itself(name, read.variables)
-        variables[name] = Variables(name, layers.of_host(own, member_of), magic)
+        variables[name] = Variables(name, layers.of_host(own, member_of), magic, sources.vault)
         hosts[name] = Host(name=name, groups=names, variables=variables[name], own=own)
     groups = {
         name: replace(group, variables=layers.of_group_itself(group))

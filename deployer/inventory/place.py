@@ -35,6 +35,12 @@ class Unsafe(str):
     __slots__ = ()
 
 
+class Sealed(str):
+    """A text of Ansible Vault as it is written: `!vault` in YAML. Opened when it is asked for."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Located:
     """A value and the place where it was written, all the way down."""

@@ -3,13 +3,13 @@
 import re
 from pathlib import PurePath
 
-from deployer.inventory.document import VAULT_HEADER, read_document
+from deployer.inventory.document import read_document
 from deployer.inventory.draft import Draft
 from deployer.inventory.host_list import read_host_list
 from deployer.inventory.ini_inventory import read_ini_inventory
 from deployer.inventory.place import InventoryError
 from deployer.inventory.script_inventory import read_script_inventory
-from deployer.inventory.sources import SourceFile
+from deployer.inventory.sources import SourceFile, opened
 from deployer.inventory.toml_inventory import read_toml_inventory
 from deployer.inventory.yaml_inventory import read_yaml_inventory
 
@@ -19,12 +19,17 @@ _BEGINS_AS_YAML = re.compile(r"(?:[ \t]*(?:#.*)?\n)*(?:---|\{|[^\s\[;#=]+:[ \t]*
 
 def read_inventory(source: SourceFile, draft: Draft) -> None:
     """Add to a draft what one source says, by its kind and the ending of its name."""
+    try:
+        source = opened(source, draft.vault)
+    except InventoryError as error:
+        draft.problems += error.problems
+        return
     ending = PurePath(source.path).suffix
     if source.kind == "hosts":
         read_host_list(source, draft)
     elif source.kind == "script":
         read_script_inventory(source, draft)
-    elif ending in _YAML or source.text.startswith(VAULT_HEADER):
+    elif ending in _YAML:
         read_yaml_inventory(source, draft)
     elif ending == ".toml":
         read_toml_inventory(source, draft)

@@ -5,8 +5,11 @@ Whoever walks the disk makes these values, so that everything after is a functio
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from deployer.inventory.place import InventoryError, Place, Problem
+from deployer.inventory.vault import HEADER, SealedText, Vault
 
 COMMAND_LINE = "-e"
 """The file name of variables that were given on the command line."""
@@ -45,6 +48,17 @@ class Sources:
     beside_inventories: tuple[Surroundings, ...] = ()
     beside_project: tuple[Surroundings, ...] = ()
     extra: tuple[SourceFile, ...] = ()
+    vault: Vault = field(default_factory=Vault, repr=False)
+
+
+def opened(source: SourceFile, vault: Vault) -> SourceFile:
+    """Decrypt a file that is encrypted as a whole."""
+    if not source.text.startswith(HEADER):
+        return source
+    try:
+        return replace(source, text=vault.open(source.text))
+    except SealedText as error:
+        raise InventoryError([Problem(Place(source.path, 1), str(error))]) from error
 
 
 def files_of(entries: VariableFiles, name: str) -> tuple[SourceFile, ...]:

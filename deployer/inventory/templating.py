@@ -20,10 +20,12 @@ from deployer.inventory.place import (
     Located,
     Place,
     Problem,
+    Sealed,
     Steps,
     Unsafe,
     path_text,
 )
+from deployer.inventory.vault import SealedText, Vault
 
 LONGEST_CHAIN = 30  # of variables that name each other; a stack of Python frames stands behind each
 
@@ -40,14 +42,19 @@ class Variables(Mapping[str, object]):
     that cannot be. `written` has them as they stand in the files.
     """
 
-    __slots__ = ("_magic", "_resolved", "host", "written")
+    __slots__ = ("_magic", "_resolved", "_vault", "host", "written")
 
     def __init__(
-        self, host: str, written: Mapping[str, Located], magic: Mapping[str, object]
+        self,
+        host: str,
+        written: Mapping[str, Located],
+        magic: Mapping[str, object],
+        vault: Vault | None = None,
     ) -> None:
         self.host = host
         self.written = written
         self._magic = magic
+        self._vault = vault or Vault()
         self._resolved: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> object:
@@ -124,17 +131,17 @@ class Variables(Mapping[str, object]):
                 key: self._render(part, (*path, str(key)), chain, problems, failed)
                 for key, part in value.items()
             }
-        if not isinstance(value, str) or isinstance(value, Unsafe) or not _is_template(value):
+        if not isinstance(value, str) or _stands(value):
             return value
         try:
-            return _evaluate(value, _Scope(self, chain))
+            return self._text(value, chain)
         except InventoryError as error:
             problems += error.problems
         except UndefinedError as error:
             problems.append(self._problem(located, path, self._undefined(str(error.message))))
         except TemplateError as error:
             problems.append(self._problem(located, path, f"Jinja2 says: {error.message}"))
-        except _NotPlain as error:
+        except (_NotPlain, SealedText) as error:
             problems.append(self._problem(located, path, str(error)))
         except RecursionError:
             problems.append(self._problem(located, path, "its template is nested too deeply"))
@@ -144,6 +151,17 @@ class Variables(Mapping[str, object]):
             problems.append(self._problem(located, path, text))
         failed.add(path_text(path))
         return ""
+
+    def _text(self, written: str, chain: _Chain) -> object:
+        text = self._vault.open(written) if isinstance(written, Sealed) else written
+        if not _is_template(text):
+            return text
+        try:
+            return _evaluate(text, _Scope(self, chain))
+        except TemplateError:
+            if isinstance(written, Sealed):  # what Jinja2 says may quote it
+                raise _NotPlain("what is encrypted is a template that fails") from None
+            raise
 
     def _problem(self, located: Located, path: Steps, text: str) -> Problem:
         return Problem(located.place, f"{path_text(path)}: {text}", self.host)
@@ -199,6 +217,11 @@ class _Fleet(Mapping[str, _Scope]):
 
 class _NotPlain(Exception):
     """An expression gave something that no file could have said."""
+
+
+def _stands(text: str) -> bool:
+    """Say whether a text is what it says, so that there is nothing to do."""
+    return isinstance(text, Unsafe) or not (isinstance(text, Sealed) or _is_template(text))
 
 
 def _is_template(text: str) -> bool:

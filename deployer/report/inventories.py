@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from deployer.inventory.place import Unsafe
+from deployer.inventory.place import Sealed, Unsafe
 from deployer.report import console
 
 
@@ -16,6 +16,10 @@ class _Plain(yaml.SafeDumper):
 
 
 _Plain.add_representer(Unsafe, lambda dumper, data: dumper.represent_str(str(data)))
+
+_Plain.add_representer(
+    Sealed, lambda dumper, data: dumper.represent_scalar("!vault", str(data), style="|")
+)
 
 
 def show_json(told: object) -> None:

@@ -7,6 +7,7 @@ from deployer.inventory.loading import load_inventory
 from deployer.inventory.model import Host, Inventory
 from deployer.inventory.patterns import select
 from deployer.inventory.place import Problem
+from deployer.inventory.vault import Vault
 from deployer.sources import read_sources
 from deployer.spec.connection import Connection, Defaults, connection
 from deployer.spec.problems import SpecError
@@ -19,9 +20,13 @@ class NoUser(DeployerError):
     """A host that nobody can log in to, for want of a name."""
 
 
-def read_inventory(project: Project, extra: Sequence[str] = ()) -> Inventory:
+def read_inventory(
+    project: Project, extra: Sequence[str] = (), vault: Vault | None = None
+) -> Inventory:
     """Read the inventory of a project, with its variable files and those of `-e`."""
-    return load_inventory(read_sources(project.inventory, project=project.root, extra=extra))
+    return load_inventory(
+        read_sources(project.inventory, project=project.root, extra=extra, vault=vault)
+    )
 
 
 def chosen(inventory: Inventory, pattern: str, limit: str | None) -> tuple[Host, ...]:
