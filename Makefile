@@ -34,9 +34,10 @@ test-all: $(READY)  ## every test
 	@scripts/install-debian-packages test
 	$(PYTHON) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
-bench: $(READY)  ## what the CA's books and our files cost, as ratios against the bare libraries
+bench: $(READY)  ## what books, files and inventories cost, against the bare libraries and Ansible
 	@$(PYTHON) -m benchmarks.pki
 	@$(PYTHON) -m benchmarks.render
+	@$(PYTHON) -m benchmarks.inventory
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(PYTHON) -m ruff format --check

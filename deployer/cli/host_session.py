@@ -6,10 +6,8 @@ from pathlib import Path
 
 from deployer.apache.rendering import Templates
 from deployer.cli.session import Session
-from deployer.cli.vault import open_vault
-from deployer.inventory.model import Host, Inventory
 from deployer.probe.handshake import Identity
-from deployer.report import console, results
+from deployer.report import results
 from deployer.result import Listener
 from deployer.spec.connection import Defaults
 from deployer.workflows.account import login_name
@@ -17,20 +15,11 @@ from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import connector
 from deployer.workflows.survey import Survey, Target
-from deployer.workflows.targets import chosen, read_inventory, targets
+from deployer.workflows.targets import targets
 
 
 class HostSession(Session):
     """What a command works with that concerns hosts."""
-
-    @cached_property
-    def inventory(self) -> Inventory:
-        """The inventory of the project."""
-        common = self.common
-        vault = open_vault(
-            common.vault_id or (), common.vault_password_file or (), ask=common.ask_vault_pass
-        )
-        return read_inventory(self.project, common.extra_vars or (), vault)
 
     @cached_property
     def templates(self) -> Templates:
@@ -41,15 +30,6 @@ class HostSession(Session):
     def listen(self) -> Listener:
         """Where the events of this run go."""
         return results.listener(as_json=self.common.as_json, verbose=self.common.verbose)
-
-    def hosts(self, pattern: str) -> tuple[Host, ...]:
-        """Select the hosts of a pattern."""
-        return chosen(self.inventory, pattern, self.common.limit)
-
-    def name_hosts(self, pattern: str) -> None:
-        """Print the names of the hosts of a pattern, for `--list-hosts`."""
-        for host in self.hosts(pattern):
-            console.data(host.name)
 
     def targets(self, pattern: str) -> tuple[Target, ...]:
         """Select the hosts of a pattern that serve something, with the ways to them."""

@@ -21,10 +21,10 @@ def list_(
     export: Export = False,
 ) -> None:
     """Print the inventory as `ansible-inventory --list` does."""
-    from deployer.cli.host_session import HostSession
+    from deployer.cli.inventory_session import InventorySession
     from deployer.inventory.listing import listing, tree
 
-    with HostSession(common) as session:
+    with InventorySession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
         elif as_yaml:
@@ -42,11 +42,11 @@ def graph(
     ] = False,
 ) -> None:
     """Draw groups and hosts as `ansible-inventory --graph` does."""
-    from deployer.cli.host_session import HostSession
+    from deployer.cli.inventory_session import InventorySession
     from deployer.inventory import listing
     from deployer.report import console
 
-    with HostSession(common) as session:
+    with InventorySession(common) as session:
         for line in listing.graph(session.inventory, group, variables=variables):
             console.data(line)
 
@@ -59,10 +59,10 @@ def host(
     export: Export = False,
 ) -> None:
     """Print the variables of one host as `ansible-inventory --host` does."""
-    from deployer.cli.host_session import HostSession
+    from deployer.cli.inventory_session import InventorySession
     from deployer.inventory.listing import host_variables
 
-    with HostSession(common) as session:
+    with InventorySession(common) as session:
         _print(host_variables(session.inventory.host(name), export=export), as_yaml=as_yaml)
 
 

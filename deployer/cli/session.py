@@ -8,9 +8,9 @@ for what it uses and no more. What reaches out to hosts is in `HostSession`.
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Self
 
 from deployer import __version__
+from deployer.cli.inventory_session import InventorySession
 from deployer.cli.options import Common
 from deployer.cli.passphrase import Passphrase
 from deployer.pki.authority import Signer
@@ -18,15 +18,14 @@ from deployer.pki.profiles import ROOT
 from deployer.report import console
 from deployer.store.custody import KeyElsewhere
 from deployer.store.state import Store
-from deployer.workflows.project import Project, find, here
 from deployer.workflows.reading import read_file
 
 
-class Session:
+class Session(InventorySession):
     """What a command works with."""
 
     def __init__(self, common: Common) -> None:
-        self.common = common
+        super().__init__(common)
         # The one place where the clock is read.
         self.now = datetime.now(UTC)
         self.passphrase = Passphrase(common.passphrase_file, common.passphrase_command)
@@ -34,17 +33,6 @@ class Session:
         self._open = ExitStack()
         if common.as_json:
             console.json_line("run", schema=console.SCHEMA, deployer=__version__)
-
-    @cached_property
-    def project(self) -> Project:
-        """The project of this directory."""
-        return find(
-            here(),
-            inventory=tuple(self.common.inventory or ()),
-            state=self.common.state,
-            known_hosts=self.common.known_hosts,
-            forks=self.common.forks,
-        )
 
     @cached_property
     def store(self) -> Store:
@@ -70,9 +58,6 @@ class Session:
         return self.store.authorities.unlock_exported(
             authority, read_file(self.common.root_key), secret.get(), generation=generation
         )
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()

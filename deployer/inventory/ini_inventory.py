@@ -21,6 +21,10 @@ LONGEST_LITERAL = 10_000
 DEEPEST = 60
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::([^\]\s]*))?\]\s*(?:#.*)?")
 _CHILD = re.compile(r"([^\s#]+)\s*(?:#.*)?")
+_SPECIAL = re.compile(r"[\"'\\#]")
+# What is no literal at first sight: most values are names, paths and addresses.
+_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:@-]*|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
+_WORDS = frozenset({"True", "False", "None"})
 _KINDS = ("hosts", "children", "vars")
 
 
@@ -83,6 +87,8 @@ class _Reader:
 
     def _words(self, line: str, place: Place) -> list[str]:
         """Split as a shell does, up to a comment."""
+        if not _SPECIAL.search(line):
+            return line.split()
         end, quote, at = len(line), "", 0
         while at < end:
             letter = line[at]
@@ -146,7 +152,7 @@ def literal(text: str, place: Place) -> Located:
     `True`, `5` and `["a"]` have their types, `yes` and `007` are texts: Ansible's ini plugin,
     of the variables of groups too, whatever its manual says.
     """
-    if len(text) > LONGEST_LITERAL:
+    if len(text) > LONGEST_LITERAL or (_TEXT.fullmatch(text) and text not in _WORDS):
         return Located(text, place)
     try:
         return _located(ast.literal_eval(text), place, 0)

@@ -3,35 +3,16 @@
 from collections.abc import Sequence
 
 from deployer.errors import DeployerError
-from deployer.inventory.loading import load_inventory
-from deployer.inventory.model import Host, Inventory
-from deployer.inventory.patterns import select
+from deployer.inventory.model import Host
 from deployer.inventory.place import Problem
-from deployer.inventory.vault import Vault
-from deployer.sources import read_sources
 from deployer.spec.connection import Connection, Defaults, connection
 from deployer.spec.problems import SpecError
 from deployer.spec.server import VHOSTS, ServerSpec, server_specs
-from deployer.workflows.project import Project
 from deployer.workflows.survey import Target
 
 
 class NoUser(DeployerError):
     """A host that nobody can log in to, for want of a name."""
-
-
-def read_inventory(
-    project: Project, extra: Sequence[str] = (), vault: Vault | None = None
-) -> Inventory:
-    """Read the inventory of a project, with its variable files and those of `-e`."""
-    return load_inventory(
-        read_sources(project.inventory, project=project.root, extra=extra, vault=vault)
-    )
-
-
-def chosen(inventory: Inventory, pattern: str, limit: str | None) -> tuple[Host, ...]:
-    """Select hosts; a pattern that matches nothing is an error."""
-    return select(inventory, pattern, limit)
 
 
 def specs(hosts: Sequence[Host]) -> tuple[ServerSpec, ...]:
