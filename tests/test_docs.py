@@ -60,3 +60,29 @@ def test_the_page_of_the_ca_runs_as_shown(environment: dict[str, str], tmp_path:
         for command, shown in typed[listed:]
     ]
     type_in(rest, tmp_path, environment)
+
+
+def test_the_page_of_inventories_runs_as_shown(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text("[web]\nweb1 x=1\n")
+
+    type_in(sessions(DOCS / "inventory.md"), tmp_path, environment)
+
+
+SHOWN_AS_REFUSED = {
+    "web: {host: {a: }}": "hosts.yml",
+    "web: {hosts: [a]}": "hosts.yml",
+    "all: {hosts: {h: {a: 1, a: 2}}}": "hosts.yml",
+    "h u=a#b": "hosts.ini",
+    "h[5:2]": "hosts.ini",
+    "\n".join(f"[g{at}:children]\ng{at + 1}" for at in range(150)) + "\n[g150]\nh": "hosts.ini",
+}
+
+
+@pytest.mark.parametrize("text", SHOWN_AS_REFUSED, ids=range(len(SHOWN_AS_REFUSED)))
+def test_what_ansible_would_lose_is_an_error_with_its_line(text: str, tmp_path: Path) -> None:
+    name = SHOWN_AS_REFUSED[text]
+    (tmp_path / name).write_text(text)
+
+    said = deployer(tmp_path, "inventory", "list", "-i", name, "--state", "none", status=1).stderr
+
+    assert f"deployer: {name}:" in said
