@@ -76,6 +76,7 @@ inventories = typer.Typer(no_args_is_help=True, help="The hosts and their variab
 inventories.command("list")(inventory.list_)
 inventories.command("graph")(inventory.graph)
 inventories.command("host")(inventory.host)
+inventories.command("schema")(inventory.schema)
 inventories.command("check")(inventory.check)
 app.add_typer(inventories, name="inventory")
 app.command("render")(deployment.render)

@@ -66,6 +66,14 @@ def host(
         _print(host_variables(session.inventory.host(name), export=export), as_yaml=as_yaml)
 
 
+def schema() -> None:
+    """Print the JSON Schema of inventories, for editors that complete and check YAML."""
+    from deployer.report import inventories
+    from deployer.spec.schema import inventory_schema
+
+    inventories.show_json(inventory_schema())
+
+
 @shares(*INVENTORY, "as_json")
 def check(
     common: Common,

@@ -1,11 +1,16 @@
 """A new project: the files that a first apply needs, with comments where one would ask."""
 
+import json
 import os
 from pathlib import Path
 
 from deployer.errors import DeployerError
 from deployer.resources import templates
+from deployer.spec.schema import inventory_schema
 from deployer.workflows.writing import write_texts
+
+SCHEMA = "inventory.schema.json"
+"""Where a project keeps what its inventory's first line names, for editors."""
 
 
 class AlreadyThere(DeployerError):
@@ -19,6 +24,8 @@ def scaffold(directory: Path) -> tuple[Path, ...]:
     Returns the files that were made, in the order in which to look at them.
     """
     made = _copies("project", directory)
+    schema = json.dumps(inventory_schema(), indent=1, sort_keys=True)
+    made[directory / SCHEMA] = f"{schema}\n"
     present = sorted(path for path in made if os.path.lexists(path))
     if present:
         raise AlreadyThere(
