@@ -29,7 +29,7 @@ class Common:
         Texts, typer.Option("-i", "--inventory", help="an inventory file; may be repeated")
     ] = None
     limit: Annotated[
-        str | None, typer.Option("-l", "--limit", help="only these hosts of the pattern")
+        str | None, typer.Option("-l", "--limit", help="only these hosts of the pattern, or @file")
     ] = None
     extra_vars: Annotated[
         Texts, typer.Option("-e", "--extra-vars", help="variables that win over all others")

@@ -7,6 +7,7 @@ names nothing is an error: `all:!typo` must not mean every host.
 
 import fnmatch
 import re
+from collections.abc import Sequence
 
 from deployer.errors import UsageError, nearest
 from deployer.inventory.model import ALL, Host, Inventory
@@ -16,11 +17,18 @@ _SUBSCRIPT = re.compile(r"(?P<term>.+)\[(?:(?P<index>-?\d+)|(?P<first>-?\d*):(?P
 _COLON_OUTSIDE_BRACKETS = re.compile(r":(?![^\[\]]*\])")
 
 
-def select(inventory: Inventory, pattern: str = ALL, limit: str | None = None) -> tuple[Host, ...]:
-    """Find the hosts that a pattern means, in the order that Ansible would take them."""
-    names = _evaluate(inventory, pattern)
-    if limit is not None and limit.strip(", "):
-        allowed = set(_evaluate(inventory, limit))
+def select(
+    inventory: Inventory, pattern: str = ALL, limit: str | Sequence[str] | None = None
+) -> tuple[Host, ...]:
+    """
+    Find the hosts that a pattern means, in the order that Ansible would take them.
+
+    A limit is a second pattern, or several of which each adds its terms.
+    """
+    names = _evaluate(inventory, split_pattern(pattern))
+    limits = [limit] if isinstance(limit, str) else limit or ()
+    if terms := [term for one in limits for term in split_pattern(one)]:
+        allowed = set(_evaluate(inventory, terms))
         names = [name for name in names if name in allowed]
     if not names:
         shown = repr(pattern) if limit is None else f"{pattern!r} limited to {limit!r}"
@@ -39,9 +47,8 @@ def split_pattern(pattern: str) -> list[str]:
     return [term.strip() for term in terms if term.strip()]
 
 
-def _evaluate(inventory: Inventory, pattern: str) -> list[str]:
+def _evaluate(inventory: Inventory, terms: Sequence[str]) -> list[str]:
     """Take plain terms first, then every `&`, then every `!`, whatever their written order."""
-    terms = split_pattern(pattern)
     plain = [term for term in terms if term[0] not in "&!"] or [ALL]
     found = list(dict.fromkeys(name for term in plain for name in _matches(inventory, term)))
     for term in terms:

@@ -1,13 +1,16 @@
 """The inventory of a project, and the hosts that a pattern means."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from deployer.errors import UsageError
 from deployer.inventory.loading import load_inventory
 from deployer.inventory.model import Host, Inventory
 from deployer.inventory.patterns import select
 from deployer.inventory.vault import Vault
 from deployer.sources import read_sources
 from deployer.workflows.project import Project
+from deployer.workflows.reading import CannotRead, read_file
 
 
 def read_inventory(
@@ -19,5 +22,13 @@ def read_inventory(
 
 
 def chosen(inventory: Inventory, pattern: str, limit: str | None) -> tuple[Host, ...]:
-    """Select hosts; a pattern that matches nothing is an error."""
-    return select(inventory, pattern, limit)
+    """Select hosts; a pattern that matches nothing is an error. `@file` has one a line."""
+    if limit is None or not limit.startswith("@"):
+        return select(inventory, pattern, limit)
+    try:
+        lines = read_file(Path(limit[1:]).expanduser()).decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise CannotRead(f"{limit[1:]} is not UTF-8 text") from error
+    if not (patterns := [line for line in lines if line.strip()]):
+        raise UsageError(f"{limit[1:]} limits the run to no host: it is empty")
+    return select(inventory, pattern, patterns)

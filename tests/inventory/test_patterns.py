@@ -93,3 +93,9 @@ def test_any_pattern_gives_hosts_or_an_error(pattern: str) -> None:
         code = error.exit_code
 
     assert code == 5
+
+
+def test_of_several_limits_each_adds_its_terms() -> None:
+    chosen = select(FLEET, "web", ["canary:staging", "!web5"])
+
+    assert [host.name for host in chosen] == ["web2", "web4"]

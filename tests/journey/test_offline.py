@@ -86,3 +86,14 @@ def test_a_state_directory_that_others_can_read_is_refused(project: Path, tmp_pa
     said = deployer(tmp_path, "ca", "show", status=1).stderr
 
     assert "chmod" in said
+
+
+def test_a_limit_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text("[web]\nweb[1:4]\n")
+    (tmp_path / "again").write_text("web1:web2\n\nweb4\n!web2\n")
+    (tmp_path / "empty").write_text("\n")
+    asked = ("inventory", "list", "-i", "hosts.ini", "--state", "none", "--list-hosts", "--limit")
+
+    assert deployer(tmp_path, *asked, "@again").stdout.split() == ["web1", "web4"]
+    assert "it is empty" in deployer(tmp_path, *asked, "@empty", status=5).stderr
+    assert "cannot read nowhere" in deployer(tmp_path, *asked, "@nowhere", status=1).stderr
