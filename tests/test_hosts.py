@@ -37,7 +37,7 @@ def ssh(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=100,
     )
 
 
