@@ -1,5 +1,6 @@
 """The product's own sandbox as a test host."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from deployer.layouts import Layout
 from deployer.sandbox import Sandbox
+from deployer.sandbox.processes import MARK
 from deployer.transport import Completed
 from tests.hosts.host import as_bytes, checked, write_command
 
@@ -65,7 +67,15 @@ class SandboxHost:
     def exec(
         self, argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, timeout: float = 60
     ) -> Completed:
-        ended = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
+        ended = subprocess.run(
+            argv,
+            # What a command leaves running ends with the sandbox.
+            env={**os.environ, MARK: str(self.sandbox.directory)},
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
         completed = Completed(status=ended.returncode, stdout=ended.stdout, stderr=ended.stderr)
         return checked(completed, argv) if check else completed
 
