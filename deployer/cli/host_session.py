@@ -10,10 +10,9 @@ from deployer.probe.handshake import Identity
 from deployer.report import results
 from deployer.result import Listener
 from deployer.spec.connection import Defaults
-from deployer.workflows.account import login_name
 from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
-from deployer.workflows.connecting import connector
+from deployer.workflows.connecting import Connector
 from deployer.workflows.survey import Survey, Target
 from deployer.workflows.targets import targets
 
@@ -37,7 +36,7 @@ class HostSession(Session):
         return targets(
             self.hosts(pattern),
             Defaults(
-                user=common.user or login_name() or "",
+                user=common.user,
                 password=getpass.getpass("SSH password: ") if common.ask_pass else None,
                 private_key_file=common.private_key,
                 become=common.become,
@@ -52,7 +51,7 @@ class HostSession(Session):
     ) -> Survey:
         """Open the connections of this run."""
         survey = Survey(
-            connector(self.project.known_hosts, timeout=self.common.timeout),
+            Connector(self.project.known_hosts, timeout=self.common.timeout),
             self.store,
             self.templates,
             now=self.now,

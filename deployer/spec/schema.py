@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.layouts import LAYOUTS
-from deployer.spec.connection import (
+from deployer.spec.connection_names import (
     ADDRESS,
-    BECOME_PASSWORD,
-    BECOME_USER,
+    METHODS,
+    PASSPHRASE,
     PASSWORD,
     PORT,
+    PRIVATE_KEY,
     PRIVATE_KEY_FILE,
     USER,
+    become_password,
+    become_user,
 )
 from deployer.spec.server import DEFAULTS, LAYOUT, SETTINGS, VHOSTS, Settings
 from deployer.spec.vhost import ClientAuth, VhostSpec
@@ -26,7 +29,10 @@ TEMPLATE = {"type": "string", "pattern": r"\{[{%]"}
 _NOISE = frozenset({"title", "default"})
 # As pydantic calls them behind a validator of ours.
 _BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
-_TEXTS = (*ADDRESS, *USER, *PASSWORD, *PRIVATE_KEY_FILE, *BECOME_USER, *BECOME_PASSWORD)
+_BECOMING = (
+    name for one in METHODS.values() for name in (*become_user(one), *become_password(one))
+)
+_TEXTS = (*ADDRESS, *USER, *PASSWORD, *PRIVATE_KEY_FILE, *PRIVATE_KEY, *PASSPHRASE, *_BECOMING)
 
 Schema = dict[str, Any]
 

@@ -9,7 +9,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,12 @@ class Deadlines:
     """From the start of sudo to the start of the command."""
     keepalive: int = 15
     """A connection whose peer has vanished is given up after three of these."""
+    given: bool = False
+    """Whether somebody asked for this time to connect, and no file is asked."""
+
+    def within(self, connect: float | None) -> Self:
+        """Take the time to connect that a configuration gives, unless somebody asked for one."""
+        return self if self.given or connect is None else replace(self, connect=connect)
 
 
 @contextmanager

@@ -3,9 +3,8 @@ Which host keys are trusted for which names, as OpenSSH's known_hosts files say.
 
 Parsed once for a run and indexed, so that ten thousand lines cost nothing per host. The
 format is that of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT": plain and hashed names, patterns,
-negations, `[host]:port`, `@revoked`. Lines that make no sense are skipped, as OpenSSH does,
-and so are `@cert-authority` lines: host certificates are not asked for, so a host known by
-its authority alone counts as unknown.
+negations, `[host]:port`, `@revoked`, `@cert-authority`. Lines that make no sense are skipped,
+as OpenSSH does.
 """
 
 import base64
@@ -19,17 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.errors import DeployerError
+from deployer.transport.certificates import SUFFIX, NotVouchedFor, check_host, parse
+from deployer.transport.route import DEFAULT_KNOWN_HOSTS, SSH_PORT
 
-USER_FILE = Path("~/.ssh/known_hosts")
-DEFAULT_FILES = (
-    USER_FILE,
-    Path("~/.ssh/known_hosts2"),
-    Path("/etc/ssh/ssh_known_hosts"),
-    Path("/etc/ssh/ssh_known_hosts2"),
-)
-"""What ssh_config(5) gives for UserKnownHostsFile and GlobalKnownHostsFile."""
-
-SSH_PORT = 22
+_REVOKED = "@revoked"
+_AUTHORITY = "@cert-authority"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +32,11 @@ class HostKey:
     algorithm: str
     blob: bytes = field(repr=False)
     source: str = field(default="", compare=False)
+
+    @property
+    def is_certificate(self) -> bool:
+        """Whether it is a certificate, and not a key alone."""
+        return self.algorithm.endswith(SUFFIX)
 
     @property
     def fingerprint(self) -> str:
@@ -54,6 +52,8 @@ class Verdict(enum.Enum):
     UNKNOWN = enum.auto()
     CHANGED = enum.auto()
     REVOKED = enum.auto()
+    NOT_VOUCHED_FOR = enum.auto()
+    """A certificate of an authority that is known, and that is no good all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class Known:
     """Everything that known_hosts says about one host."""
 
     keys: tuple[HostKey, ...] = ()
+    authorities: tuple[HostKey, ...] = ()
     revoked: tuple[HostKey, ...] = ()
 
     def judge(self, shown: HostKey) -> Verdict:
@@ -76,17 +77,42 @@ class Known:
             return Verdict.TRUSTED
         return Verdict.CHANGED if self.keys else Verdict.UNKNOWN
 
+    def judge_certificate(
+        self, shown: HostKey, name: str, *, now: float, algorithms: tuple[str, ...] | None = None
+    ) -> tuple[Verdict, str]:
+        """
+        Judge a certificate that a host has shown, and say why it is not good enough.
+
+        `name` and `now`, in seconds since 1970, have to be those that it is for; `algorithms` are
+        those of CASignatureAlgorithms.
+        """
+        try:
+            certificate = parse(shown.algorithm, shown.blob)
+            revoked = {key.blob for key in self.revoked}
+            if revoked & {certificate.authority, certificate.key, shown.blob}:
+                return Verdict.REVOKED, ""
+            if certificate.authority in {key.blob for key in self.authorities}:
+                check_host(certificate, name, now=now, algorithms=algorithms)
+                return Verdict.TRUSTED, ""
+        except NotVouchedFor as error:
+            return Verdict.NOT_VOUCHED_FOR, str(error)
+        # Of another authority, so it counts as the key that is in it (ssh(1) does the same).
+        if certificate.key in {key.blob for key in self.keys}:
+            return Verdict.TRUSTED, ""
+        return Verdict.NOT_VOUCHED_FOR, "its authority is not one that known_hosts has for it"
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     key: HostKey
-    revoked: bool
+    marker: str
+    """`@revoked`, `@cert-authority` or nothing."""
 
 
 class KnownHosts:
     """An index over any number of known_hosts files."""
 
-    def __init__(self, home: Path = USER_FILE) -> None:
+    def __init__(self, home: Path = DEFAULT_KNOWN_HOSTS[0]) -> None:
         self.home = home
         """Where a new key belongs: the first of the files that are read."""
         self._named: defaultdict[str, list[_Line]] = defaultdict(list)
@@ -94,7 +120,7 @@ class KnownHosts:
         self._hashed: list[tuple[bytes, bytes, _Line]] = []
 
     @classmethod
-    def read(cls, paths: Iterable[Path] = DEFAULT_FILES) -> "KnownHosts":
+    def read(cls, paths: Iterable[Path] = DEFAULT_KNOWN_HOSTS) -> "KnownHosts":
         """Read files in order; one that does not exist is empty, as it is to OpenSSH."""
         paths = tuple(paths)
         known = cls(paths[0]) if paths else cls()
@@ -142,12 +168,13 @@ class KnownHosts:
         lines: list[_Line] = []
         if port != SSH_PORT:
             lines = self._lines(f"[{address}]:{port}".lower())
-        if not any(not line.revoked for line in lines):
+        if all(line.marker == _REVOKED for line in lines):
             lines += self._lines(address.lower())
-        return Known(
-            keys=tuple(line.key for line in lines if not line.revoked),
-            revoked=tuple(line.key for line in lines if line.revoked),
-        )
+
+        def marked(marker: str) -> tuple[HostKey, ...]:
+            return tuple(line.key for line in lines if line.marker == marker)
+
+        return Known(keys=marked(""), authorities=marked(_AUTHORITY), revoked=marked(_REVOKED))
 
     def _lines(self, name: str) -> list[_Line]:
         encoded = name.encode()
@@ -167,7 +194,7 @@ def _parse(raw: str, source: str) -> tuple[str, _Line | None]:
     if not words or words[0].startswith("#"):
         return "", None
     marker = words.pop(0) if words[0].startswith("@") else ""
-    if marker not in {"", "@revoked"} or len(words) < 3:  # noqa: PLR2004 - names, type, key
+    if marker not in {"", _REVOKED, _AUTHORITY} or len(words) < 3:  # noqa: PLR2004 - names, type, key
         return "", None
     names, algorithm, encoded = words[:3]
     try:
@@ -178,7 +205,7 @@ def _parse(raw: str, source: str) -> tuple[str, _Line | None]:
     if not blob.startswith(len(algorithm).to_bytes(4, "big") + algorithm.encode()):
         return "", None
     key = HostKey(algorithm=algorithm, blob=blob, source=source)
-    return names, _Line(key=key, revoked=marker == "@revoked")
+    return names, _Line(key=key, marker=marker)
 
 
 def _matches(patterns: Iterable[str], name: str) -> bool:

@@ -7,7 +7,7 @@ must not queue behind an agent full of others.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,15 +16,19 @@ from pathlib import Path
 import paramiko
 
 from deployer.errors import Unreachable
-from deployer.spec.connection import Connection
 from deployer.transport.deadlines import shutdown_after
 from deployer.transport.keys import (
     IDENTITY_FILES,
     EncryptedKey,
     UnusableKey,
     agent_keys,
+    agent_socket,
+    certify,
     load_key,
+    parse_key,
+    public_half,
 )
+from deployer.transport.route import Route
 from deployer.transport.session import LOST
 
 
@@ -39,11 +43,8 @@ class Proof:
 class Login:
     """What can be offered to one host."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._host = connection.name
-        self._user = connection.user
-        self._key_file = Path(connection.private_key_file) if connection.private_key_file else None
-        self._password = connection.password
+    def __init__(self, route: Route) -> None:
+        self._route = route
         self._encrypted: list[Path] = []
         self._named = list(self._gather_named())
 
@@ -55,7 +56,7 @@ class Login:
         with shutdown_after(timeout, wire) as rang, ExitStack() as opened:
             proofs = chain(self._named, self._found(opened, timeout))
             try:
-                if prove(session, self._user, proofs, refused):
+                if prove(session, self._route.user, proofs, refused):
                     return
                 cause = "the host accepts none of what we have"
             except LOST as error:
@@ -64,44 +65,86 @@ class Login:
                 cause = f"no answer within {timeout:g} s"
         raise self._failure(cause, refused)
 
+    @property
+    def _by_keys(self) -> bool:
+        return "publickey" in self._route.methods
+
     def _gather_named(self) -> Iterator[Proof]:
-        if self._key_file:
+        route, host = self._route, self._route.name
+        if route.private_key is not None:
             try:
-                yield _by_key(f"key {self._key_file}", load_key(self._key_file))
-            except EncryptedKey:  # the agent may hold it
-                self._encrypted.append(self._key_file)
+                key = parse_key(route.private_key.encode(), "the inventory's key", route.passphrase)
             except UnusableKey as error:
-                hint = f"see ansible_ssh_private_key_file of {self._host}, or --private-key"
-                raise Unreachable(self._host, "authenticate", str(error), hint=hint) from error
-        if self._password is not None:
-            yield _by_password(self._password)
+                hint = f"see ansible_private_key and ansible_private_key_passphrase of {host}"
+                raise Unreachable(host, "authenticate", str(error), hint=hint) from error
+            yield _by_key("the inventory's key", key)
+        if route.private_key_file:
+            try:
+                key = self._loaded(route.private_key_file, route.passphrase)
+                yield _by_key(f"key {route.private_key_file}", key)
+            except EncryptedKey:  # the agent may hold it
+                self._encrypted.append(route.private_key_file)
+            except UnusableKey as error:
+                hint = f"see ansible_ssh_private_key_file of {host}, or --private-key"
+                raise Unreachable(host, "authenticate", str(error), hint=hint) from error
+        if self._by_keys:
+            yield from self._of_files(route.identity_files)
+        if route.password is not None and route.methods & {"password", "keyboard-interactive"}:
+            yield _by_password(route.password)
 
     def _found(self, opened: ExitStack, timeout: float) -> Iterator[Proof]:
         """Find what was not named; the agent is only asked when it comes to that."""
-        agent = opened.enter_context(agent_keys(timeout))
-        for key in agent:
-            yield _by_key("agent key", key)
-        if self._key_file:
+        route = self._route
+        if not self._by_keys:
             return
-        for path in IDENTITY_FILES:
+        agent = opened.enter_context(agent_keys(agent_socket(route.agent), timeout))
+        named = self._public_halves() if route.identities_only else None
+        for key in agent:
+            if named is None or key.asbytes() in named:
+                certify(key, route.certificate_files)
+                yield _by_key("agent key", key)
+        if route.private_key_file or route.private_key or route.identity_files:
+            return
+        held = {key.asbytes() for key in agent}
+        yield from self._of_files(IDENTITY_FILES, besides=held)
+
+    def _of_files(
+        self, paths: Sequence[Path], besides: Collection[bytes] = frozenset()
+    ) -> Iterator[Proof]:
+        """Take what can be used of these; ssh passes over the others too."""
+        for path in paths:
             try:
-                key = load_key(path)
+                key = self._loaded(path)
             except EncryptedKey:
                 self._encrypted.append(path)
             except UnusableKey:
                 continue
             else:
-                if key.asbytes() not in {held.asbytes() for held in agent}:
+                if key.asbytes() not in besides:
                     yield _by_key(f"key {path}", key)
 
+    def _loaded(self, path: Path, passphrase: str | None = None) -> paramiko.PKey:
+        key = load_key(path, passphrase)
+        certify(key, self._route.certificate_files)
+        return key
+
+    def _public_halves(self) -> frozenset[bytes]:
+        """Collect the public keys beside the files that were named (IdentitiesOnly)."""
+        route = self._route
+        files = (*route.identity_files, *filter(None, [route.private_key_file]))
+        return frozenset(half for path in files if (half := public_half(path)))
+
     def _failure(self, cause: str, refused: Sequence[str]) -> Unreachable:
-        parts = [f"{cause} for user {self._user}"]
+        route = self._route
+        parts = [f"{cause} for user {route.user}"]
         parts.append(f"tried {', '.join(refused)}" if refused else "nothing could be tried")
         parts += [f"{path} is encrypted and not in the agent" for path in self._encrypted]
         hint = "name a key with --private-key, or give a password with -k"
+        if route.beyond_us:
+            hint = f"--transport openssh can follow {', '.join(route.beyond_us)} of ssh_config"
         if self._encrypted:
             hint = f"ssh-add {self._encrypted[0]}"
-        return Unreachable(self._host, "authenticate", "; ".join(parts), hint=hint)
+        return Unreachable(route.name, "authenticate", "; ".join(parts), hint=hint)
 
 
 def prove(

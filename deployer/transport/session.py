@@ -21,6 +21,7 @@ from deployer.transport import Completed, Stream
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up, shutdown_after
 from deployer.transport.stream import ForwardingRefused, TimedStream
+from deployer.transport.wire import Wire
 
 LOST = (paramiko.SSHException, OSError, EOFError)
 """What paramiko raises when a connection ends, depending on where it noticed."""
@@ -45,14 +46,14 @@ class SSH:
         self,
         host: str,
         session: paramiko.Transport,
-        connection: socket.socket,
+        wire: Wire,
         *,
         become: Become | None,
         timeouts: Deadlines,
     ) -> None:
         self._host = host
         self._session = session
-        self._connection = connection
+        self._wire = wire
         self._become = become
         self._timeouts = timeouts
         self._used = False
@@ -72,7 +73,7 @@ class SSH:
             become=self._become,
             become_within=self._timeouts.become,
         )
-        with shutdown_after(timeout, self._connection) as rang:
+        with shutdown_after(timeout, self._wire.connection) as rang:
             try:
                 status = self._execute(talk)
             except LOST as error:
@@ -136,8 +137,14 @@ class SSH:
         address does not answer. The stream is over when the time is up.
         """
         until = time.monotonic() + timeout
+        channel = self.forward(address, port, timeout=timeout)
+        return TimedStream(_Tunnel(channel), until=until)
+
+    def forward(self, address: str, port: int, *, timeout: float) -> paramiko.Channel:
+        """Open what `dial` reads and writes, for longer; raises the same."""
+        until = time.monotonic() + timeout
         try:
-            channel = self._session.open_channel(
+            return self._session.open_channel(
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )
         except paramiko.ChannelException as error:
@@ -150,11 +157,16 @@ class SSH:
             raise ConnectionError(f"{address}:{port}: {error}") from error
         except EOFError as error:
             raise ConnectionError("the SSH connection ended") from error
-        return TimedStream(_Tunnel(channel), until=until)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the connection has not ended, as far as is known here."""
+        return self._session.is_active()
 
     def close(self) -> None:
         """Give the connection back, with its thread. Safe to call twice."""
-        close_session(self._session, self._connection)
+        close_session(self._session, self._wire.connection)
+        self._wire.release()
 
     def _failure(self, step: str, cause: str) -> HostError:
         """Choose by whether any command can have run here."""

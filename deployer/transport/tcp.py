@@ -12,18 +12,27 @@ class NotResolved(OSError):
     """A name has no address."""
 
 
-def open_connection(name: str, port: int, *, timeout: float) -> socket.socket:
+def open_connection(
+    name: str,
+    port: int,
+    *,
+    timeout: float,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    source: str = "",
+) -> socket.socket:
     """
-    Connect to the first address of a name that answers.
+    Connect to the first address of a name that answers, from `source` if that is given.
 
     Raises `OSError`. One silent address cannot use up the time of those after it.
     """
     until = time.monotonic() + timeout
-    addresses = _resolve(name, port, timeout)
+    addresses = _resolve(name, port, timeout, family)
     refused: OSError = TimeoutError()
-    for untried, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        connection = socket.socket(family, socket.SOCK_STREAM)
+    for untried, (kind, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        connection = socket.socket(kind, socket.SOCK_STREAM)
         try:
+            if source:
+                connection.bind((source, 0))
             connection.settimeout(max(0.001, (until - time.monotonic()) / untried))
             connection.connect(address)
         except OSError as error:
@@ -34,7 +43,7 @@ def open_connection(name: str, port: int, *, timeout: float) -> socket.socket:
     raise refused
 
 
-def _resolve(name: str, port: int, timeout: float) -> list[Address]:
+def _resolve(name: str, port: int, timeout: float, family: socket.AddressFamily) -> list[Address]:
     """
     Look a name up, for a bounded time.
 
@@ -45,8 +54,8 @@ def _resolve(name: str, port: int, timeout: float) -> list[Address]:
 
     def look_up() -> None:
         try:
-            found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-            answers.put([(family, address) for family, _, _, _, address in found])
+            found = socket.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM)
+            answers.put([(kind, address) for kind, _, _, _, address in found])
         except (OSError, UnicodeError) as error:
             answers.put(NotResolved(getattr(error, "strerror", None) or str(error)))
 

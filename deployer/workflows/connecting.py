@@ -6,20 +6,25 @@ from pathlib import Path
 from deployer.spec.connection import Connection
 from deployer.transport import Transport
 from deployer.transport.deadlines import Deadlines
-from deployer.transport.known_hosts import DEFAULT_FILES, KnownHosts
 from deployer.transport.local import Local
-from deployer.transport.ssh import connect
-from deployer.workflows.survey import Connect
+from deployer.transport.ssh import Connections
+from deployer.transport.ssh_config import SshConfig
 
 
-def connector(known_hosts: Sequence[Path], *, timeout: float | None = None) -> Connect:
-    """Return what opens connections; known_hosts are read once, for all of them."""
-    keys = KnownHosts.read(known_hosts or DEFAULT_FILES)
-    deadlines = Deadlines(connect=timeout) if timeout else Deadlines()
+class Connector:
+    """The ways to the hosts of one run."""
 
-    def open_way(connection: Connection) -> Transport:
+    def __init__(self, known_hosts: Sequence[Path] = (), *, timeout: float | None = None) -> None:
+        """`known_hosts`: files in place of those of ssh; `timeout`: seconds to connect."""
+        self._deadlines = Deadlines(connect=timeout, given=True) if timeout else Deadlines()
+        self.ssh = Connections(SshConfig(known_hosts=known_hosts), timeouts=self._deadlines)
+
+    def __call__(self, connection: Connection) -> Transport:
+        """Connect to a host; raises `Unreachable`."""
         if connection.way == "local":
-            return Local(connection.name, become=connection.become, timeouts=deadlines)
-        return connect(connection, known_hosts=keys, timeouts=deadlines)
+            return Local(connection.name, become=connection.become, timeouts=self._deadlines)
+        return self.ssh.connect(connection)
 
-    return open_way
+    def close(self) -> None:
+        """End what the connections shared."""
+        self.ssh.close()

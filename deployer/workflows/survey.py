@@ -4,13 +4,13 @@ Survey: reach every host once, look at it, and say what would have to change.
 This is the whole of a dry run, and the first half of an apply.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from deployer.apache.compile import compile_release
 from deployer.apache.rendering import Templates
@@ -42,7 +42,15 @@ from deployer.workflows.material import material_of
 from deployer.workflows.supplies import Supplies, SupplyReader
 from deployer.workflows.trust import admitting_ours, crls_due
 
-Connect = Callable[[Connection], Transport]
+
+class Connect(Protocol):
+    """The ways to hosts, as `connecting.Connector` has them."""
+
+    def __call__(self, connection: Connection) -> Transport:
+        """Connect to a host; raise `Unreachable`."""
+
+    def close(self) -> None:
+        """End what the connections shared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,7 @@ class Survey(AbstractContextManager["Survey"]):
     ) -> None:
         for transport in self._open:
             transport.close()
+        self._connect.close()
 
     def __enter__(self) -> Self:
         return self

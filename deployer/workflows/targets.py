@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-from deployer.errors import DeployerError
 from deployer.inventory.model import Host
 from deployer.inventory.place import Problem
 from deployer.spec.connection import Connection, Defaults, connection
 from deployer.spec.problems import SpecError
 from deployer.spec.server import VHOSTS, ServerSpec, server_specs
 from deployer.workflows.survey import Target
-
-
-class NoUser(DeployerError):
-    """A host that nobody can log in to, for want of a name."""
 
 
 def specs(hosts: Sequence[Host]) -> tuple[ServerSpec, ...]:
@@ -49,21 +44,12 @@ def addresses_of(found: Sequence[Target]) -> frozenset[str]:
     return frozenset(listening | {target.connection.address for target in found})
 
 
-def _with_a_user(way: Connection) -> Connection:
-    if not way.user and way.way != "local":
-        raise NoUser(
-            f"{way.name}: nothing says whom to log in as, and your own account has no name",
-            hint="set ansible_user, or give -u",
-        )
-    return way
-
-
 def _connections(hosts: Sequence[Host], defaults: Defaults) -> tuple[Connection, ...]:
     found: list[Connection] = []
     problems: list[Problem] = []
     for host in hosts:
         try:
-            found.append(_with_a_user(connection(host, defaults)))
+            found.append(connection(host, defaults))
         except SpecError as error:
             problems += error.problems
     if problems:

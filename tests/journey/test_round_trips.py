@@ -12,7 +12,7 @@ from deployer.result import Outcome
 from deployer.spec.connection import Connection
 from deployer.transport import Completed, Stream, Transport
 from deployer.workflows.apply import carry_out, preview
-from deployer.workflows.connecting import connector
+from deployer.workflows.connecting import Connector
 from deployer.workflows.survey import Survey
 from tests.journey.workbench import Workbench
 
@@ -41,26 +41,35 @@ class Count:
     verbs: list[str] = field(default_factory=list)
 
 
+@dataclass
+class CountingConnector:
+    inner: Connector
+    count: Count
+
+    def __call__(self, connection: Connection) -> Transport:
+        self.count.connections += 1
+        return Counting(self.inner(connection), self.count.verbs)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
 def applied(desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> tuple[Count, Outcome]:
     """Apply in this process, and count."""
     monkeypatch.chdir(desk.directory)
     count = Count()
-    with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
-        connect = connector(session.project.known_hosts)
-
-        def counting(connection: Connection) -> Transport:
-            count.connections += 1
-            return Counting(connect(connection), count.verbs)
-
-        with Survey(
-            counting,
+    with (
+        HostSession(Common(passphrase_file=Path("passphrase"))) as session,
+        Survey(
+            CountingConnector(Connector(session.project.known_hosts), count),
             session.store,
             session.templates,
             now=session.now,
             root=session.project.root,
-        ) as survey:
-            operator = session.operator()
-            (result,) = carry_out(preview(survey, session.targets("all"), operator), operator)
+        ) as survey,
+    ):
+        operator = session.operator()
+        (result,) = carry_out(preview(survey, session.targets("all"), operator), operator)
     return count, result.outcome
 
 

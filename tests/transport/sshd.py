@@ -12,8 +12,9 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from deployer.spec.connection import Become, Connection
+from deployer.spec.connection import Become
 from deployer.transport.known_hosts import KnownHosts
+from deployer.transport.route import Route
 
 Found = TypeVar("Found")
 
@@ -43,14 +44,14 @@ def way_to(
     key: Path | None = None,
     password: str | None = None,
     become: Become | None = None,
-) -> Connection:
-    """What the inventory would say about an sshd under test."""
-    return Connection(
+) -> Route:
+    """The way to an sshd under test."""
+    return Route(
         name="web1",
         address=address,
         port=port,
         user=user or getpass.getuser(),
-        private_key_file=str(key) if key else None,
+        private_key_file=key,
         password=password,
         become=become,
     )
@@ -128,10 +129,17 @@ class Sshd:
 
 @contextmanager
 def sshd(
-    home: Path, *, extra: str = "", within: tuple[str, ...] = (), log_level: str = "VERBOSE"
+    home: Path,
+    *,
+    extra: str = "",
+    within: tuple[str, ...] = (),
+    log_level: str = "VERBOSE",
+    prepare: Callable[[], None] = lambda: None,
 ) -> Iterator[Sshd]:
     """
     Run sshd, perhaps through a wrapper command, until the block ends.
+
+    `prepare` is called when its keys have been made.
 
     At levels of debugging, its log is mixed into what commands say.
     """
@@ -146,6 +154,7 @@ def sshd(
     (home / "config").write_text(
         CONFIG.format(home=home, port=port, log_level=log_level, extra=extra)
     )
+    prepare()
     command = [*within, "/usr/sbin/sshd", "-D", "-e", "-f", f"{home}/config"]
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd asks for it, systemd makes it

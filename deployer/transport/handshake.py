@@ -1,0 +1,163 @@
+"""
+The SSH handshake: algorithms, the exchange of keys, and whose key it is.
+
+Afterwards the line is private and the host is the one that was meant. Nothing of ours has been
+sent before: no user name, no signature, no password.
+"""
+
+import shlex
+import time
+from collections.abc import Collection, Sequence
+
+import paramiko
+
+from deployer.errors import Unreachable
+from deployer.transport.certificates import SUFFIX
+from deployer.transport.deadlines import Deadlines, shutdown_after
+from deployer.transport.known_hosts import HostKey, Known, KnownHosts, Verdict
+from deployer.transport.recording import recorded_name, remember
+from deployer.transport.revoked import revoked_keys
+from deployer.transport.route import Route
+from deployer.transport.session import LOST
+from deployer.transport.wire import Wire
+
+# Authenticated ciphers first: theirs is one pass in C, the others are two passes and some
+# Python. The CBC modes that paramiko would still offer are not.
+_CIPHERS = (
+    "aes256-gcm@openssh.com",
+    "aes128-gcm@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
+
+
+class Dropped(Unreachable):
+    """The connection ended before the host had said that it speaks SSH."""
+
+
+def exchange_keys(
+    route: Route, session: paramiko.Transport, wire: Wire, known: Known, timeouts: Deadlines
+) -> None:
+    """Exchange keys with whoever is there; raises `Dropped` or another `Unreachable`."""
+    negotiate(route, session, known)
+    # Ours is the only clock: theirs would end the wait without saying that time was up.
+    session.banner_timeout = session.handshake_timeout = timeouts.handshake + 60
+    with shutdown_after(timeouts.handshake, wire.connection) as rang:
+        try:
+            session.start_client()
+        except LOST as error:
+            step = "key exchange" if session.remote_version else "banner"
+            silent = rang.is_set()
+            cause = str(error) or "the connection was closed"
+            if silent:
+                cause = f"nothing for {timeouts.handshake:g} s"
+            said = wire.last_words()
+            kind = Dropped if step == "banner" and not silent and not said else Unreachable
+            hint = f"is that sshd on port {route.port}? It may also be refusing our address"
+            if said:
+                cause, hint = f"{cause}; the ProxyCommand says: {said}", "see ssh_config"
+            elif isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+                hint = "--transport openssh may know an algorithm that this host knows"
+            raise kind(route.name, step, cause, hint=hint) from error
+
+
+def negotiate(route: Route, session: paramiko.Transport, known: Known) -> None:
+    """Offer what is strong, what was asked for, and what the host is known by first."""
+    options = session.get_security_options()
+    wished = route.algorithms
+    options.ciphers = _allowed(_CIPHERS, wished.ciphers)
+    options.kex = _allowed(options.kex, wished.kex)
+    options.digests = _allowed(options.digests, wished.macs)
+    kinds = tuple(options.key_types)
+    if known.authorities:
+        kinds = (*(f"{kind}{SUFFIX}" for kind in kinds), *kinds)
+    options.key_types = _known_first(_allowed(kinds, wished.host_keys), known)
+    session.use_compression(compress=route.compression)
+
+
+def _allowed(ours: Sequence[str], wished: Collection[str] | None) -> tuple[str, ...]:
+    """Keep what was wished for; if we know none of it, the host is left to refuse us."""
+    kept = tuple(one for one in ours if wished is None or one in wished)
+    return kept or tuple(ours)
+
+
+def _known_first(offered: tuple[str, ...], known: Known) -> tuple[str, ...]:
+    """
+    Prefer certificates of known authorities, then the algorithms of the keys we know, as ssh(1).
+
+    A host has several keys and shows the one we like best. Were that a type we have not
+    recorded, a well-known host would look like a stranger.
+    """
+    types = {key.algorithm for key in known.keys}
+
+    def rank(algorithm: str) -> int:
+        if algorithm.endswith(SUFFIX):
+            return 0
+        # RSA keys have one type and several signature algorithms (RFC 8332).
+        kind = "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
+        return 1 if kind in types else 2
+
+    return tuple(sorted(offered, key=rank))
+
+
+def shown_key(session: paramiko.Transport) -> HostKey:
+    """Return what the host has proven to have the private half of: a key or a certificate."""
+    key = session.get_remote_server_key()
+    blob = key.public_blob
+    if blob is not None:
+        return HostKey(algorithm=blob.key_type, blob=blob.key_blob)
+    return HostKey(algorithm=key.get_name(), blob=key.asbytes())
+
+
+def check_host_key(
+    route: Route, session: paramiko.Transport, known: Known, known_hosts: KnownHosts
+) -> None:
+    """Compare what the host has shown with what is known of it; raise `Unreachable`."""
+    shown = shown_key(session)
+    why = ""
+    if shown.is_certificate:
+        algorithms = route.algorithms.authorities
+        verdict, why = known.judge_certificate(
+            shown, route.known_as, now=time.time(), algorithms=algorithms
+        )
+    else:
+        verdict = known.judge(shown)
+    if verdict is Verdict.TRUSTED and shown.blob in revoked_keys(route):
+        verdict = Verdict.REVOKED
+    if verdict is Verdict.UNKNOWN and route.accept_new:
+        remember(known_hosts.home, [(route, shown)])
+        return
+    if verdict is not Verdict.TRUSTED:
+        cause, hint = _explained(route, shown, verdict, known)
+        cause = f"{cause}: {why}" if why else cause
+        raise Unreachable(route.name, "host key", cause, hint=hint)
+
+
+def _explained(route: Route, shown: HostKey, verdict: Verdict, known: Known) -> tuple[str, str]:
+    """Say what is wrong with what a host has shown, and what to do."""
+    name = recorded_name(route)
+    saw = f"{shown.algorithm} {shown.fingerprint}"
+    match verdict:
+        case Verdict.CHANGED:
+            expected = ", ".join(
+                f"{key.algorithm} {key.fingerprint} ({key.source})" for key in known.keys
+            )
+            file = known.keys[0].source.rpartition(":")[0]
+            forget = f"ssh-keygen -R {shlex.quote(name)} -f {file}"
+            return (
+                f"the host key has changed: it shows {saw}, known_hosts has {expected}",
+                f"somebody may be in between; if the host was rebuilt: {forget}",
+            )
+        case Verdict.REVOKED:
+            return (
+                f"its host key {saw} is marked as revoked",
+                "do not trust that machine; give the host a new key",
+            )
+        case Verdict.NOT_VOUCHED_FOR:
+            return f"its host certificate {saw} proves nothing", "have its key signed again"
+        case _:
+            return (
+                f"{name} is not in known_hosts; it shows {saw}",
+                f"deployer hosts trust {route.name} shows its keys, and records them",
+            )
