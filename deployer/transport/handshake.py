@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 import paramiko
 
 from deployer.errors import Unreachable
+from deployer.transport.backoff import Dropped
 from deployer.transport.certificates import SUFFIX
 from deployer.transport.deadlines import Deadlines, shutdown_after
 from deployer.transport.known_hosts import HostKey, Known, KnownHosts, Verdict
@@ -30,10 +31,6 @@ _CIPHERS = (
     "aes192-ctr",
     "aes128-ctr",
 )
-
-
-class Dropped(Unreachable):
-    """The connection ended before the host had said that it speaks SSH."""
 
 
 def exchange_keys(

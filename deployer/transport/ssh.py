@@ -6,18 +6,17 @@ routes, reads every known_hosts file once, and shares the connections to jump ho
 """
 
 import logging
-import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
 
 from deployer.errors import Unreachable
 from deployer.spec.connection import Connection
+from deployer.transport.backoff import persistently
 from deployer.transport.deadlines import Deadlines
-from deployer.transport.handshake import Dropped, check_host_key, exchange_keys
+from deployer.transport.handshake import check_host_key, exchange_keys
 from deployer.transport.hops import Hops
 from deployer.transport.known_hosts import KnownHosts
 from deployer.transport.login import Login
@@ -33,9 +32,6 @@ Through = Callable[[Route, Deadlines], Wire]
 # between the lines of a report, once for each host.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
-
-_FIRST_PAUSE = 0.5
-_PAUSES = 5
 
 
 class Connections:
@@ -91,36 +87,21 @@ def connect(
     timeouts = timeouts or Deadlines()
     login = Login(route)
     known = known_hosts.lookup(route.known_as, SSH_PORT if route.host_key_alias else route.port)
-    pauses = _pauses(timeouts.handshake)
-    while True:
+
+    def reach() -> SSH:
         wire = _wire(route, timeouts, through)
         session = paramiko.Transport(wire.connection)
         try:
             exchange_keys(route, session, wire, known, timeouts)
             check_host_key(route, session, known, known_hosts)
             login.log_in(session, wire.connection, timeout=timeouts.authenticate)
-        except Dropped:
-            _end(session, wire)
-            # A busy sshd drops some at random (MaxStartups): come again, not all at once.
-            pause = next(pauses, None)
-            if pause is None:
-                raise
-            threading.Event().wait(pause)
         except BaseException:
-            _end(session, wire)
+            close_session(session, wire.connection)
+            wire.release()
             raise
-        else:
-            return SSH(route.name, session, wire, become=route.become, timeouts=timeouts)
+        return SSH(route.name, session, wire, become=route.become, timeouts=timeouts)
 
-
-def _pauses(seconds: float) -> Iterator[float]:
-    """Yield how long to wait before each further attempt: twice as long each time, and jittered."""
-    until = time.monotonic() + seconds
-    for number in range(_PAUSES):
-        pause = _FIRST_PAUSE * 2**number * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-        if time.monotonic() + pause > until:
-            return
-        yield pause
+    return persistently(reach, within=timeouts.handshake)
 
 
 def _wire(route: Route, timeouts: Deadlines, through: Through | None) -> Wire:
@@ -136,8 +117,3 @@ def _wire(route: Route, timeouts: Deadlines, through: Through | None) -> Wire:
         except Unreachable:
             threading.Event().wait(1)  # as ssh(1) does between attempts
     return by_tcp(route, timeouts)
-
-
-def _end(session: paramiko.Transport, wire: Wire) -> None:
-    close_session(session, wire.connection)
-    wire.release()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deployer.errors import Unreachable
 from deployer.spec.connection import Connection
+from deployer.spec.connection_names import Way
 from deployer.spec.ssh_arguments import Option
 from deployer.transport.environment import environment
 from deployer.transport.route import SSH_PORT, Algorithms, Hop, Route, direct, named
@@ -67,7 +68,7 @@ class SshConfig:
             route = self._without_program(connection, plain)
         else:
             settings = self._ask(connection, connection.options)
-            route = self._read(plain, settings, connection.config_file)
+            route = self._read(plain, settings, connection.config_file, connection.way)
         if self._known_hosts:
             route = replace(route, known_hosts=self._known_hosts)
         named(connection.name, connection.user if route.user == "?" else route.user)
@@ -134,10 +135,11 @@ class SshConfig:
             settings.setdefault(name.lower(), []).append(value)
         return settings
 
-    def _read(self, plain: Route, settings: Settings, config_file: str | None) -> Route:
+    def _read(self, plain: Route, settings: Settings, config_file: str | None, way: Way) -> Route:
         """Translate what ssh would do into what we do."""
         said = _Said(settings)
-        self._refuse(plain.name, said)
+        if way == "ssh":
+            self._refuse(plain.name, said)
         port = int(said.one("port") or SSH_PORT)
         address = said.one("hostname") or plain.address
         user = said.one("user") or plain.user

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployer.spec.connection import Connection
-from deployer.transport import Transport
+from deployer.transport import Transport, openssh
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.local import Local
 from deployer.transport.ssh import Connections
@@ -17,12 +17,21 @@ class Connector:
     def __init__(self, known_hosts: Sequence[Path] = (), *, timeout: float | None = None) -> None:
         """`known_hosts`: files in place of those of ssh; `timeout`: seconds to connect."""
         self._deadlines = Deadlines(connect=timeout, given=True) if timeout else Deadlines()
-        self.ssh = Connections(SshConfig(known_hosts=known_hosts), timeouts=self._deadlines)
+        self._known_hosts = known_hosts
+        self._config = SshConfig(known_hosts=known_hosts)
+        self.ssh = Connections(self._config, timeouts=self._deadlines)
 
     def __call__(self, connection: Connection) -> Transport:
         """Connect to a host; raises `Unreachable`."""
         if connection.way == "local":
             return Local(connection.name, become=connection.become, timeouts=self._deadlines)
+        if connection.way == "openssh":
+            return openssh.connect(
+                connection,
+                self._config,
+                known_hosts=self._known_hosts,
+                timeouts=self._deadlines,
+            )
         return self.ssh.connect(connection)
 
     def close(self) -> None:

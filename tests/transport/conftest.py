@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from deployer.spec.connection import Become
-from deployer.transport import Transport
+from deployer.spec.connection import Become, Connection
+from deployer.transport import Transport, openssh
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.local import Local
+from deployer.transport.openssh import OpenSSH
 from deployer.transport.session import SSH
 from deployer.transport.ssh import connect
+from deployer.transport.ssh_config import SshConfig
 from tests.transport.sshd import Sshd, sshd, way_to
 
 PASSWORD = "correct horse"
@@ -127,8 +129,42 @@ def logged_in(
         transport.close()
 
 
+@contextmanager
+def logged_in_by_openssh(
+    server: Sshd, user: str | None = None, *, become: Become | None = None, **said: object
+) -> Iterator[OpenSSH]:
+    """Lend a connection that the program ssh holds."""
+    known = server.home / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{server.port} {server.host_key()}\n")
+    options = [("port", str(server.port)), ("identityfile", str(server.key))]
+    values = {
+        "name": "web1",
+        "way": "openssh",
+        "address": "127.0.0.1",
+        "options": (*options, ("user", user)) if user else tuple(options),
+        "config_file": "none",
+        "become": become,
+        **said,
+    }
+    connection = Connection(**values)  # type: ignore[arg-type]
+    transport = openssh.connect(connection, SshConfig(), known_hosts=[known])
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
 @pytest.fixture(
-    params=["local", "local+sudo", "ssh", "ssh+sudo", "ssh+sudo+password", "ssh+sudo+pty"]
+    params=[
+        "local",
+        "local+sudo",
+        "ssh",
+        "ssh+sudo",
+        "ssh+sudo+password",
+        "ssh+sudo+pty",
+        "openssh",
+        "openssh+sudo+password",
+    ]
 )
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     """Every transport there is. A new one joins by adding its name here."""
@@ -141,12 +177,14 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
             pytest.skip("needs root, whom sudo asks for no password")
         yield Local(become=Become())
         return
+    kind, _, rights = way.partition("+")
     user, become = {
-        "ssh": (None, None),
-        "ssh+sudo": ("deploy", Become()),
-        "ssh+sudo+password": ("admin", Become(password=PASSWORD)),
-        "ssh+sudo+pty": ("pty", Become(password=PASSWORD)),
-    }[way]
+        "": (None, None),
+        "sudo": ("deploy", Become()),
+        "sudo+password": ("admin", Become(password=PASSWORD)),
+        "sudo+pty": ("pty", Become(password=PASSWORD)),
+    }[rights]
     server: Sshd = request.getfixturevalue("sudo_server" if become else "server")
-    with logged_in(server, user, become=become) as ssh:
+    lend = logged_in if kind == "ssh" else logged_in_by_openssh
+    with lend(server, user, become=become) as ssh:
         yield ssh

@@ -94,9 +94,10 @@ class Sshd:
     def processes(self) -> list[int]:
         """Those that serve connections: all but the one that listens, and its wrapper."""
         below = _descendants(self._process.pid)
-        return [pid for pid in below if pid != self._listener() and _name(pid) == "sshd"]
+        return [pid for pid in below if pid != self.listener() and _name(pid) == "sshd"]
 
-    def _listener(self) -> int:
+    def listener(self) -> int:
+        """The process that accepts connections."""
         pid = self._process.pid
         return pid if _name(pid) == "sshd" else _children(pid)[0]
 

@@ -1,0 +1,114 @@
+"""The `ssh` that holds a connection, through which others go (ControlMaster of ssh_config(5))."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from deployer.transport.answering import Answers
+from deployer.transport.environment import environment
+from deployer.transport.processes import end
+
+_READY = b"ready"
+# Clients of the control socket read no configuration, and never go to a host by themselves.
+_CLIENT = ("-F", "none", "-T", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
+_NOWHERE = "deployer.invalid"
+
+
+class Master:
+    """The `ssh` that holds a connection, and the private directory with the way to it."""
+
+    def __init__(
+        self, program: str, arguments: Sequence[str], answer: Callable[[str], str | None]
+    ) -> None:
+        # A socket's path may have some hundred bytes, so this is no subdirectory of anything.
+        self._directory = Path(tempfile.mkdtemp(prefix="deployer-"))
+        self._program = program
+        self._control = self._directory / "c"
+        self.heard = b""
+        """What it has said against us."""
+        self._answers = Answers(self._directory, answer)
+        self._ready = threading.Event()
+        self._process = subprocess.Popen(
+            [program, "-o", f"ControlPath={self._control}", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={
+                **environment(),
+                "SSH_ASKPASS": str(self._answers.program),
+                "SSH_ASKPASS_REQUIRE": "force",
+                # Before OpenSSH 8.4, a display is what makes it ask that program.
+                "DISPLAY": os.environ.get("DISPLAY", "none"),
+            },
+            start_new_session=True,
+        )
+        self._listeners = [
+            threading.Thread(target=self._listen, daemon=True),
+            threading.Thread(target=self._await_login, daemon=True),
+        ]
+        for listener in self._listeners:
+            listener.start()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands, as far as is known here."""
+        return self._process.poll() is None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ends now, or has ended: its clients hear of that a moment before we do."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)
+        return not self.is_open
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it has said, for an error message."""
+        lines = self.heard.decode(errors="replace").strip().splitlines()
+        return "; ".join(line.strip() for line in lines[-3:])
+
+    def client(self, *arguments: str) -> list[str]:
+        """Say how to start an `ssh` that goes through this one."""
+        control = ("-o", f"ControlPath={self._control}")
+        options, rest = arguments[:-1], arguments[-1:]
+        if options and options[0] == "--":
+            return [self._program, *_CLIENT, *control, "--", _NOWHERE, *rest]
+        return [self._program, *_CLIENT, *control, *arguments, "--", _NOWHERE]
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until we are logged in; say whether that came to be. Nothing is asked after it."""
+        self._ready.wait(seconds)
+        self._answers.close()
+        return self.is_open and self._logged_in
+
+    def close(self) -> None:
+        """End the connection, and remove what led to it."""
+        end(self._process)
+        for listener in self._listeners:
+            listener.join(1)
+        self._answers.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    _logged_in = False
+
+    def _await_login(self) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as said:
+            self._logged_in = said.readline().strip() == _READY
+        if not self._logged_in:
+            self._process.wait()
+            self._listeners[0].join(1)
+        self._ready.set()
+
+    def _listen(self) -> None:
+        if self._process.stderr is None:
+            return
+        with self._process.stderr as said:
+            while data := os.read(said.fileno(), 4096):
+                self.heard += data
