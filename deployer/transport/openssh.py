@@ -21,6 +21,7 @@ from deployer.errors import HostError, Interrupted, Unreachable
 from deployer.spec.connection import Become, Connection
 from deployer.transport import Completed, Stream
 from deployer.transport.backoff import persistently
+from deployer.transport.becoming import NeedsTerminal
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up
 from deployer.transport.environment import environment
@@ -52,9 +53,17 @@ class OpenSSH:
         self._become = become
         self._timeouts = timeouts
         self._used = False
+        self._on_terminal = False
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """Run a command as the user who owns the target; give it up when the time is up."""
+        try:
+            return self._run(argv, stdin=stdin, timeout=timeout)
+        except NeedsTerminal:  # requiretty: nothing was started, and the next will be the same
+            self._on_terminal = True
+            return self._run(argv, stdin=stdin, timeout=timeout)
+
+    def _run(self, argv: Sequence[str], *, stdin: bytes, timeout: float) -> Completed:
         talk = Conversation(
             self._host,
             argv,
@@ -62,11 +71,14 @@ class OpenSSH:
             timeout=timeout,
             become=self._become,
             become_within=self._timeouts.become,
+            terminal=self._on_terminal,
         )
         if not self._master.is_open:
             raise self._lost()
         self._used = True
-        process = start(self._master.client("--", shlex.join(talk.argv)), environment())
+        process = start(
+            self._master.command(shlex.join(talk.argv), terminal=talk.on_terminal), environment()
+        )
         try:
             with ProcessPipes(process) as pipes:
                 talk.hold(pipes)
@@ -93,7 +105,7 @@ class OpenSSH:
         said = self._master.heard
         with theirs:
             process = subprocess.Popen(
-                self._master.client("-vvv", "-W", f"{name}:{port}"),
+                self._master.forwarder(f"{name}:{port}"),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,

@@ -15,7 +15,7 @@ from deployer.transport.processes import end
 
 _READY = b"ready"
 # Clients of the control socket read no configuration, and never go to a host by themselves.
-_CLIENT = ("-F", "none", "-T", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
+_CLIENT = ("-F", "none", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
 _NOWHERE = "deployer.invalid"
 
 
@@ -72,13 +72,17 @@ class Master:
         lines = self.heard.decode(errors="replace").strip().splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
 
-    def client(self, *arguments: str) -> list[str]:
-        """Say how to start an `ssh` that goes through this one."""
-        control = ("-o", f"ControlPath={self._control}")
-        options, rest = arguments[:-1], arguments[-1:]
-        if options and options[0] == "--":
-            return [self._program, *_CLIENT, *control, "--", _NOWHERE, *rest]
-        return [self._program, *_CLIENT, *control, *arguments, "--", _NOWHERE]
+    def command(self, command: str, *, terminal: bool = False) -> list[str]:
+        """Say how to start an `ssh` that runs a command through this one."""
+        return [*self._client, *(["-tt"] if terminal else ["-T"]), "--", _NOWHERE, command]
+
+    def forwarder(self, target: str) -> list[str]:
+        """Say how to start an `ssh` that forwards to `host:port`, and tells when that stands."""
+        return [*self._client, "-vvv", "-W", target, "--", _NOWHERE]
+
+    @property
+    def _client(self) -> list[str]:
+        return [self._program, *_CLIENT, "-o", f"ControlPath={self._control}"]
 
     def wait(self, seconds: float) -> bool:
         """Wait until we are logged in; say whether that came to be. Nothing is asked after it."""

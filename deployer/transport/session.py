@@ -18,6 +18,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from deployer.errors import HostError, Interrupted, Unreachable
 from deployer.spec.connection import Become
 from deployer.transport import Completed, Stream
+from deployer.transport.becoming import NeedsTerminal
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up, shutdown_after
 from deployer.transport.stream import ForwardingRefused, TimedStream
@@ -36,6 +37,8 @@ _LOST_SILENTLY = "the connection was lost"
 _ENDING_WITHIN = 0.2
 _NO_STATUS = -1
 _PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 §5.1
+# Its type, its size in characters and in pixels, and no modes.
+_DUMB_TERMINAL = ("dumb", 80, 24, 0, 0, "")
 _UNKNOWN_TYPE = 3  # SSH_OPEN_UNKNOWN_CHANNEL_TYPE
 
 
@@ -57,6 +60,7 @@ class SSH:
         self._become = become
         self._timeouts = timeouts
         self._used = False
+        self._on_terminal = False
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """
@@ -65,6 +69,13 @@ class SSH:
         When the time is up the whole connection is given up, since nothing less is sure to
         wake every thread that waits for it.
         """
+        try:
+            return self._run(argv, stdin=stdin, timeout=timeout)
+        except NeedsTerminal:  # requiretty: nothing was started, and the next will be the same
+            self._on_terminal = True
+            return self._run(argv, stdin=stdin, timeout=timeout)
+
+    def _run(self, argv: Sequence[str], *, stdin: bytes, timeout: float) -> Completed:
         talk = Conversation(
             self._host,
             argv,
@@ -72,6 +83,7 @@ class SSH:
             timeout=timeout,
             become=self._become,
             become_within=self._timeouts.become,
+            terminal=self._on_terminal,
         )
         with shutdown_after(timeout, self._wire.connection) as rang:
             try:
@@ -93,7 +105,9 @@ class SSH:
         try:
             pipes = _ChannelPipes(channel)
             self._used = True
-            self._request_exec(channel, shlex.join(talk.argv))
+            if talk.on_terminal:
+                self._request(channel, "pty-req", *_DUMB_TERMINAL)
+            self._request(channel, "exec", shlex.join(talk.argv), wants_reply=True)
             talk.hold(pipes)
             if not channel.status_event.wait(talk.seconds_left):
                 raise talk.overdue()
@@ -113,20 +127,30 @@ class SSH:
             raise self._failure("run", "the host does not let us run commands")
         return KILLED
 
-    def _request_exec(self, channel: paramiko.Channel, command: str) -> None:
+    def _request(
+        self,
+        channel: paramiko.Channel,
+        kind: str,
+        *values: str | int,
+        wants_reply: bool = False,
+    ) -> None:
         """
-        Ask for a command to be run.
+        Ask something of a channel (RFC 4254 §6.2 and §6.5).
 
-        Not with `Channel.exec_command`: it waits for the answer without a deadline, and never
-        wakes when the connection ends just before it starts to wait. Here a refusal closes
-        the channel, which every later step notices.
+        Not with `Channel.exec_command` and `get_pty`: they wait for the answer without a
+        deadline, and never wake when the connection ends just before they start to wait. Here a
+        refusal closes the channel, which every later step notices.
         """
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_REQUEST)
         message.add_int(channel.remote_chanid)
-        message.add_string("exec")
-        message.add_boolean(True)  # noqa: FBT003 - paramiko's signature: a reply is wanted
-        message.add_string(command)
+        message.add_string(kind)
+        message.add_boolean(wants_reply)
+        for value in values:
+            if isinstance(value, int):
+                message.add_int(value)
+            else:
+                message.add_string(value)
         self._session._send_user_message(message)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def dial(self, address: str, port: int, *, timeout: float) -> Stream:

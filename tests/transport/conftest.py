@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,17 @@ from tests.transport.sshd import Sshd, sshd, way_to
 
 PASSWORD = "correct horse"
 
+
+def unspoken(value: object) -> str | None:
+    """
+    Name a parameter of a test without the password.
+
+    A test's name is in the environment of whatever it starts, where another test that runs
+    meanwhile looks for the password.
+    """
+    return "password" if value == PASSWORD else None
+
+
 SUDOERS = """
 Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Defaults:admin lecture=always
@@ -32,7 +44,15 @@ deploy   ALL=(ALL:ALL) NOPASSWD: ALL
 noisy    ALL=(ALL:ALL) NOPASSWD: ALL
 notty    ALL=(ALL:ALL) NOPASSWD: ALL
 """
-USERS = ("admin", "deploy", "pty", "notty", "expired", "stranger", "slow", "noisy", "both")
+DOAS = """
+permit doer as root
+permit doer as stranger
+permit nopass deploy
+"""
+USERS = (
+    *("admin", "deploy", "doer", "pty", "notty", "expired"),
+    *("stranger", "slow", "noisy", "both", "forbidden"),
+)
 
 # A host with users of its own: real sudo and PAM read real files, which only the processes
 # below this script see. The whole directory, since a file that is replaced on this machine
@@ -76,7 +96,7 @@ def sudo_server() -> Iterator[Sshd]:
             f"Match User slow\n  SetEnv PATH={home}/slow:/usr/bin:/bin\n"
             f"Match User noisy\n  SetEnv PATH={home}/noisy:/usr/bin:/bin\n"
             "Match User both\n  AuthenticationMethods password,publickey\n"
-            "Match User notty\n  AllowTcpForwarding no\n"
+            "Match User forbidden\n  AllowTcpForwarding no\n"
         )
         within = ("unshare", "--mount", "sh", "-c", HOST, "sh", str(home))
         with sshd(home, extra=extra, within=within) as running:
@@ -110,6 +130,10 @@ def write_users(home: Path) -> None:
             with (etc / name).open("a") as file:
                 file.write(line)
     (etc / "sudoers").write_text(SUDOERS)
+    (etc / "doas.conf").write_text(DOAS)
+    # For su, which asks for the password of the one to become.
+    shadow = (etc / "shadow").read_text()
+    (etc / "shadow").write_text(re.sub("(?m)^root:[^:]*:", f"root:{digest}:", shadow))
 
 
 @contextmanager
@@ -164,6 +188,11 @@ def logged_in_by_openssh(
         "ssh+sudo+pty",
         "openssh",
         "openssh+sudo+password",
+        "ssh+sudo+requiretty",
+        "ssh+doas",
+        "ssh+doas+password",
+        pytest.param("ssh+su+password", marks=pytest.mark.slow),
+        pytest.param("openssh+su+password", marks=pytest.mark.slow),
     ]
 )
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
@@ -183,6 +212,10 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
         "sudo": ("deploy", Become()),
         "sudo+password": ("admin", Become(password=PASSWORD)),
         "sudo+pty": ("pty", Become(password=PASSWORD)),
+        "sudo+requiretty": ("notty", Become()),
+        "doas": ("deploy", Become(method="doas")),
+        "doas+password": ("doer", Become(method="doas", password=PASSWORD)),
+        "su+password": ("stranger", Become(method="su", password=PASSWORD)),
     }[rights]
     server: Sshd = request.getfixturevalue("sudo_server" if become else "server")
     lend = logged_in if kind == "ssh" else logged_in_by_openssh

@@ -180,7 +180,7 @@ def test_a_host_that_allows_no_session_is_unreachable(
 
 
 def test_a_refused_forwarding_is_an_error_of_its_own(sudo_server: Sshd) -> None:
-    with logged_in(sudo_server, "notty") as ssh, pytest.raises(ForwardingRefused):
+    with logged_in(sudo_server, "forbidden") as ssh, pytest.raises(ForwardingRefused):
         ssh.dial("127.0.0.1", sudo_server.port, timeout=5)
 
 

@@ -196,7 +196,7 @@ def test_a_command_during_which_the_connection_is_lost_is_an_interruption(
 
 def test_a_refused_forwarding_is_an_error_of_its_own(sudo_server: Sshd) -> None:
     with (
-        logged_in_by_openssh(sudo_server, "notty") as ssh,
+        logged_in_by_openssh(sudo_server, "forbidden") as ssh,
         pytest.raises(ForwardingRefused),
     ):
         ssh.dial("127.0.0.1", sudo_server.port, timeout=5)

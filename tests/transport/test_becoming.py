@@ -6,14 +6,17 @@ import pytest
 
 from deployer.errors import StepFailed
 from deployer.spec.connection import Become
+from deployer.spec.connection_names import Method
+from deployer.transport.becoming import Becoming
 from deployer.transport.deadlines import Deadlines
-from deployer.transport.sudo import Sudo
-from tests.transport.conftest import PASSWORD, logged_in
+from tests.transport.conftest import PASSWORD, logged_in, unspoken
 from tests.transport.sshd import Sshd
 
 
 @pytest.mark.parametrize(
-    ("user", "password"), [("deploy", None), ("deploy", PASSWORD), ("admin", PASSWORD)]
+    ("user", "password"),
+    [("deploy", None), ("deploy", PASSWORD), ("admin", PASSWORD)],
+    ids=unspoken,
 )
 def test_commands_run_as_the_user_to_become(
     sudo_server: Sshd, user: str, password: str | None
@@ -59,6 +62,46 @@ def test_a_wrong_password_is_tried_once(sudo_server: Sshd) -> None:
     assert "-K" in refused.value.hint
 
 
+@pytest.mark.parametrize(("method", "user"), [("doas", "doer"), ("su", "stranger")])
+def test_a_wrong_password_on_a_terminal_is_tried_once(
+    sudo_server: Sshd, method: Method, user: str
+) -> None:
+    with (
+        logged_in(sudo_server, user, become=Become(method=method, password="battery")) as ssh,
+        pytest.raises(StepFailed, match=f"web1: become: {method} did not accept") as refused,
+    ):
+        ssh.run(["cat"], stdin=b"the input", timeout=20)
+
+    assert "battery" not in refused.value.message
+
+
+@pytest.mark.parametrize(("method", "user"), [("doas", "doer"), ("doas", "admin")])
+def test_without_a_password_nobody_is_kept_waiting(
+    sudo_server: Sshd, method: Method, user: str
+) -> None:
+    with (
+        logged_in(sudo_server, user, become=Become(method=method)) as ssh,
+        pytest.raises(StepFailed, match=f"web1: become: {method} did not let us run .* without"),
+    ):
+        ssh.run(["true"], timeout=20)
+
+
+def test_another_user_can_be_become_on_a_terminal(sudo_server: Sshd) -> None:
+    rights = Become(method="doas", user="stranger", password=PASSWORD)
+    with logged_in(sudo_server, "doer", become=rights) as ssh:
+        assert ssh.run(["id", "-un"], timeout=20).stdout == b"stranger\n"
+
+
+def test_what_goes_through_a_terminal_is_not_changed(sudo_server: Sshd) -> None:
+    become = Become(method="su", password=PASSWORD)
+    every_byte = bytes(range(256)) * 64
+    script = "cat; printf 'e\\r\\nr' >&2; exit 3"
+    with logged_in(sudo_server, "stranger", become=become) as ssh:
+        done = ssh.run(["sh", "-c", script], stdin=every_byte, timeout=20)
+
+    assert (done.status, done.stdout, done.stderr) == (3, every_byte, b"e\r\nr")
+
+
 def test_a_refusal_leaves_the_connection_usable(sudo_server: Sshd) -> None:
     with logged_in(sudo_server, "stranger", become=Become()) as ssh:
         for _ in range(2):
@@ -71,9 +114,9 @@ def test_a_refusal_leaves_the_connection_usable(sudo_server: Sshd) -> None:
     [
         ("admin", None, "without a password: sudo: a password is required", "-K"),
         ("stranger", PASSWORD, "as root: .*stranger is not in the sudoers file", "sudo -l"),
-        ("notty", None, "sudo: sorry, you must have a tty to run sudo", "-K"),
-        ("notty", PASSWORD, "sudo: sorry, you must have a tty to run sudo", "sudo -l"),
+        ("stranger", None, "without a password: sudo: a password is required", "hosts sudoers"),
     ],
+    ids=unspoken,
 )
 def test_a_refusal_carries_the_last_words_of_sudo(
     sudo_server: Sshd, user: str, password: str | None, said: str, hint: str
@@ -105,7 +148,7 @@ def test_a_sudo_that_does_not_come_to_the_point_is_given_up(
 
 
 def test_a_sudo_that_asks_in_pieces_is_understood() -> None:
-    sudo = Sudo(Become(password=PASSWORD), ["true"])
+    sudo = Becoming(Become(password=PASSWORD), ["true"])
     prompt = sudo.argv[sudo.argv.index("-p") + 1].encode()
     marker = sudo.argv[-2].encode()
 
@@ -122,9 +165,9 @@ def test_a_sudo_that_asks_in_pieces_is_understood() -> None:
 
 
 def test_input_waits_for_a_sudo_that_reads_it() -> None:
-    assert Sudo(Become(), ["true"]).takes_input
-    assert not Sudo(Become(password=PASSWORD), ["true"]).takes_input
+    assert Becoming(Become(), ["true"]).takes_input
+    assert not Becoming(Become(password=PASSWORD), ["true"]).takes_input
 
 
 def test_secrets_are_not_shown() -> None:
-    assert PASSWORD not in " ".join(Sudo(Become(password=PASSWORD), ["true"]).argv)
+    assert PASSWORD not in " ".join(Becoming(Become(password=PASSWORD), ["true"]).argv)
