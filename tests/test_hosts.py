@@ -435,6 +435,21 @@ def test_a_fleet_host_can_start_with_a_fault(fleet: Fleet) -> None:
     host.kill()
 
 
+def test_connections_live_on_when_another_host_leaves_the_network(fleet: Fleet) -> None:
+    address = Path("/sys/class/net", fleet.bridge, "address")
+    hosts = fleet.hosts(3)
+    before = address.read_text()
+    for host in hosts[1:]:
+        host.kill()
+    gone = until(
+        lambda: not any(Path("/sys/class/net", one.cable).exists() for one in hosts[1:]), timeout=10
+    )
+
+    assert gone
+    assert address.read_text() == before
+    assert ssh(hosts[0], "echo here").stdout == "here\n"
+
+
 def test_an_unplugged_host_is_lost_in_silence_and_comes_back(fleet_host: FleetHost) -> None:
     fleet_host.unplug()
     with pytest.raises(OSError, match=r"timed out|No route"):

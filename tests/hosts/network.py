@@ -40,7 +40,10 @@ class Network:
                 network.remove_devices()
                 gateway = network.interface(0)
                 ip(
-                    f"link add {network.bridge} group {network.group} type bridge",
+                    # An address of its own: otherwise it takes the lowest of its ports, and changes
+                    # when a host of an earlier test is gone at last, unknown to all the others.
+                    f"link add {network.bridge} address {network.mac} group {network.group}"
+                    " type bridge",
                     f"address add {gateway} dev {network.bridge}",
                     f"link set {network.bridge} up",
                 )
@@ -50,6 +53,10 @@ class Network:
     @property
     def bridge(self) -> str:
         return f"dplfleet{self.number}"
+
+    @property
+    def mac(self) -> str:
+        return f"06:00:00:00:00:{self.number:02x}"
 
     @property
     def group(self) -> int:
