@@ -49,6 +49,8 @@ class Observation:
     """What the system calls itself, where its layout was looked for: `ubuntu`."""
     layout: str = ""
     """The name of the layout that was found or given; empty when none of ours fits."""
+    machine: str = ""
+    """What no other machine, container or boot has; empty where the host cannot tell."""
     addresses: tuple[str, ...] = ()
     """The host's own IPv4 addresses, the loopback's among them."""
     apache_pid: int | None
@@ -112,6 +114,7 @@ def parse(output: str) -> Observation:
         user_id=int(single("user")),
         system=single("system"),
         layout=single("layout"),
+        machine=single("machine") if "machine" in facts else "",
         addresses=tuple(facts.get("address", [])),
         apache_pid=int(pid) if pid else None,
         apache_version=single("version"),

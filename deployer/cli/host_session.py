@@ -1,20 +1,23 @@
 """A run that speaks of hosts: the inventory, who is at work, and the connections."""
 
 import getpass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from deployer.apache.rendering import Templates
+from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
 from deployer.probe.handshake import Identity
 from deployer.report import results
 from deployer.result import Listener
-from deployer.spec.connection import Defaults
+from deployer.spec.connection import Connection, Defaults
 from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
 from deployer.workflows.survey import Survey, Target
 from deployer.workflows.targets import targets
+from deployer.workflows.ways import ways
 
 
 class HostSession(Session):
@@ -30,28 +33,50 @@ class HostSession(Session):
         """Where the events of this run go."""
         return results.listener(as_json=self.common.as_json, verbose=self.common.verbose)
 
+    @cached_property
+    def defaults(self) -> Defaults:
+        """What the command line says about the ways to hosts; passwords are asked for once."""
+        common, project = self.common, self.project
+        method = common.become_method
+        return Defaults(
+            way=common.transport or project.transport,
+            user=common.user,
+            password=getpass.getpass("SSH password: ") if common.ask_pass else None,
+            private_key_file=common.private_key,
+            become=common.become,
+            become_method=method,
+            become_user=common.become_user,
+            become_password=getpass.getpass(f"{method} password: ")
+            if common.ask_become_pass
+            else None,
+            ssh_common_args=common.ssh_common_args,
+            ssh_extra_args=common.ssh_extra_args,
+            config_file=common.ssh_config or project.ssh_config,
+        )
+
     def targets(self, pattern: str) -> tuple[Target, ...]:
         """Select the hosts of a pattern that serve something, with the ways to them."""
-        common = self.common
-        return targets(
-            self.hosts(pattern),
-            Defaults(
-                user=common.user,
-                password=getpass.getpass("SSH password: ") if common.ask_pass else None,
-                private_key_file=common.private_key,
-                become=common.become,
-                become_password=getpass.getpass("sudo password: ")
-                if common.ask_become_pass
-                else None,
-            ),
+        found = targets(self.hosts(pattern), self.defaults)
+        opened = with_passphrases([target.connection for target in found])
+        return tuple(
+            replace(target, connection=way) for target, way in zip(found, opened, strict=True)
         )
+
+    def ways(self, pattern: str) -> tuple[Connection, ...]:
+        """Select the hosts of a pattern, whatever they serve, and return the ways to them."""
+        return ways(self.hosts(pattern), self.defaults)
+
+    @cached_property
+    def connector(self) -> Connector:
+        """The connections of this run."""
+        return Connector(self.project.known_hosts, timeout=self.common.timeout)
 
     def survey(
         self, *, texts: bool = False, settles: bool = False, installs: bool = False
     ) -> Survey:
         """Open the connections of this run."""
         survey = Survey(
-            Connector(self.project.known_hosts, timeout=self.common.timeout),
+            self.connector,
             self.store,
             self.templates,
             now=self.now,

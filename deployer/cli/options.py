@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -72,6 +72,30 @@ class Common:
         Path | None,
         typer.Option(help="host keys, in place of ssh's own files", rich_help_panel=CONNECTION),
     ] = None
+    ssh_config: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DEPLOYER_SSH_CONFIG",
+            help="a file in place of ssh's own, or none",
+            rich_help_panel=CONNECTION,
+        ),
+    ] = None
+    ssh_common_args: Annotated[
+        str,
+        typer.Option(
+            help="arguments of ssh: '-J jump', '-o Name=value'", rich_help_panel=CONNECTION
+        ),
+    ] = ""
+    ssh_extra_args: Annotated[
+        str, typer.Option(help="more of them, behind those", rich_help_panel=CONNECTION)
+    ] = ""
+    transport: Annotated[
+        Literal["ssh", "openssh"] | None,
+        typer.Option(
+            help="ssh of our own, or the program ssh, which knows security keys and Kerberos",
+            rich_help_panel=CONNECTION,
+        ),
+    ] = None
     ask_pass: Annotated[
         bool,
         typer.Option(
@@ -80,8 +104,15 @@ class Common:
     ] = False
     become: Annotated[
         bool,
-        typer.Option("-b", "--become", help="become root with sudo", rich_help_panel=CONNECTION),
+        typer.Option("-b", "--become", help="become root after login", rich_help_panel=CONNECTION),
     ] = False
+    become_method: Annotated[
+        Literal["sudo", "doas", "su"],
+        typer.Option(help="what makes us root", rich_help_panel=CONNECTION),
+    ] = "sudo"
+    become_user: Annotated[
+        str, typer.Option(help="become this user instead", rich_help_panel=CONNECTION)
+    ] = "root"
     ask_become_pass: Annotated[
         bool,
         typer.Option(
@@ -125,8 +156,14 @@ CONNECTING = (
     "user",
     "private_key",
     "known_hosts",
+    "ssh_config",
+    "ssh_common_args",
+    "ssh_extra_args",
+    "transport",
     "ask_pass",
     "become",
+    "become_method",
+    "become_user",
     "ask_become_pass",
 )
 TELLING = ("verbose", "as_json")

@@ -22,13 +22,19 @@ def show(results: Sequence[HostResult]) -> None:
         [(one.host, one.outcome.value, one.release or "-") for one in results],
         styles=[STYLES.get(one.outcome, "red") for one in results],
     )
+    show_failures(results)
     for one in results:
-        if one.summary:
-            console.failure(f"{one.host}: {one.summary}", one.hint)
         if one.unproven:
             console.note(f"{one.host}: {one.unproven}")
         if one.unrecorded:
             console.note(f"{one.host}: not on record: {one.unrecorded}")
+
+
+def show_failures(results: Sequence[HostResult]) -> None:
+    """Print the reasons of hosts that did not end well."""
+    for one in results:
+        if one.summary:
+            console.failure(f"{one.host}: {one.summary}", one.hint)
 
 
 def show_json(results: Sequence[HostResult]) -> None:

@@ -58,6 +58,19 @@ class Hops:
             raise Unreachable(route.name, "connect", cause) from error
         return splice(channel)
 
+    def routes(self, route: Route) -> tuple[Route, ...]:
+        """Settle the ways to the hops before a host, the nearest first."""
+        if not route.hops or route.proxy_command:
+            return ()
+        hops = self._chain(route)
+        return tuple(self._to(hops[:number], route) for number in range(1, len(hops) + 1))
+
+    def retry(self) -> None:
+        """Forget which jump hosts could not be reached."""
+        with self._lock:
+            for shared in self._shared.values():
+                shared.failure = None
+
     def close(self) -> None:
         """End every connection."""
         with self._lock:

@@ -141,6 +141,15 @@ def agent_socket(agent: str) -> str:
     return "" if agent == "none" else agent
 
 
+def is_in_agent(path: Path) -> bool:
+    """Say whether the agent of the environment holds the key of a file."""
+    half = public_half(path)
+    if half is None:
+        return False
+    with agent_keys(agent_socket("SSH_AUTH_SOCK"), _LISTED_WITHIN) as keys:
+        return half in {key.asbytes() for key in keys}
+
+
 @contextmanager
 def agent_keys(path: str, timeout: float) -> Iterator[tuple[paramiko.PKey, ...]]:
     """

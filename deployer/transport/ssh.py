@@ -18,9 +18,10 @@ from deployer.transport.backoff import persistently
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.handshake import check_host_key, exchange_keys
 from deployer.transport.hops import Hops
-from deployer.transport.known_hosts import KnownHosts
+from deployer.transport.known_hosts import HostKey, KnownHosts
 from deployer.transport.login import Login
 from deployer.transport.route import SSH_PORT, Route
+from deployer.transport.scanning import scan
 from deployer.transport.session import SSH, close_session
 from deployer.transport.ssh_config import SshConfig
 from deployer.transport.wire import Wire, by_command, by_tcp
@@ -52,6 +53,15 @@ class Connections:
         """Settle the way to a host without going there."""
         return self._config.route(connection)
 
+    def hops(self, route: Route) -> tuple[Route, ...]:
+        """Settle the ways to the jump hosts before a host, the nearest first."""
+        return self._hops.routes(route)
+
+    def keys(self, route: Route) -> tuple[HostKey, ...]:
+        """Ask a host for its keys; raises `Unreachable`."""
+        timeouts = self._timeouts.within(route.connect_timeout)
+        return scan(route, lambda: _wire(route, timeouts, self._hops.wire), timeouts)
+
     def close(self) -> None:
         """End the connections to jump hosts. Those to hosts end by themselves."""
         self._hops.close()
@@ -62,6 +72,12 @@ class Connections:
             if route.known_hosts not in self._known:
                 self._known[route.known_hosts] = KnownHosts.read(route.known_hosts)
             return self._known[route.known_hosts]
+
+    def forget(self) -> None:
+        """Read known_hosts again: there is more in them now."""
+        with self._reading:
+            self._known.clear()
+        self._hops.retry()
 
     def _connect(self, route: Route, timeouts: Deadlines) -> SSH:
         return connect(

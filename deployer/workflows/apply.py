@@ -40,6 +40,7 @@ from deployer.workflows.trust import (
     looked_into,
     unsigned,
 )
+from deployer.workflows.twins import twins
 
 THE_CONTROLLER = "controller"
 UNPROVEN = "no certified client was tried: give --identity or the passphrase"
@@ -86,9 +87,13 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     hosts: list[Surveyed] = []
     failed: list[HostResult] = []
     told: list[Finding] = []
-    for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
+    surveyed = tuple(survey.of(targets, forks=operator.forks, listen=operator.listen))
+    doubles = twins(one for _, one in surveyed if isinstance(one, Surveyed))
+    for target, result in surveyed:
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
+        elif target.name in doubles:
+            failed.append(HostResult.of_error(target.name, doubles[target.name]))
         elif result.problems:
             wrong = [problem for found in result.problems.values() for problem in found]
             failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))

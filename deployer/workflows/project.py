@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,6 +31,9 @@ class Settings(BaseModel):
     state: str = ".deployer"
     known_hosts: tuple[str, ...] = ()
     """Empty: the files that ssh(1) reads."""
+    ssh_config: str = ""
+    """Empty: the files that ssh(1) reads; `none`: no file at all."""
+    transport: Literal["ssh", "openssh"] = "ssh"
     forks: int = 10
 
 
@@ -42,6 +46,8 @@ class Project:
     """Files, as they would be given with `-i`."""
     state: Path
     known_hosts: tuple[Path, ...]
+    ssh_config: str | None = None
+    transport: Literal["ssh", "openssh"] = "ssh"
     forks: int
 
     def templates(self) -> Templates:
@@ -103,8 +109,17 @@ def find(
         known_hosts=(known_hosts,)
         if known_hosts
         else tuple(_expanded(root / FILE, root, one) for one in settings.known_hosts),
+        ssh_config=_ssh_config(root, settings.ssh_config),
+        transport=settings.transport,
         forks=forks or settings.forks,
     )
+
+
+def _ssh_config(root: Path, named: str) -> str | None:
+    """Name the ssh_config of a project, which is beside its file; `none` is no file."""
+    if not named or named == "none":
+        return named or None
+    return str(_expanded(root / FILE, root, named))
 
 
 def _source(root: Path, one: str, start: Path) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from deployer.inventory.model import Host
-from deployer.inventory.place import Problem
-from deployer.spec.connection import Connection, Defaults, connection
-from deployer.spec.problems import SpecError
+from deployer.spec.connection import Defaults
 from deployer.spec.server import VHOSTS, ServerSpec, server_specs
 from deployer.workflows.survey import Target
+from deployer.workflows.ways import ways
 
 
 def specs(hosts: Sequence[Host]) -> tuple[ServerSpec, ...]:
@@ -27,8 +26,8 @@ def targets(hosts: Sequence[Host], defaults: Defaults) -> tuple[Target, ...]:
     """Read the specs of hosts and the ways to them."""
     by_name = {host.name: host for host in hosts}
     wanted = specs(hosts)
-    ways = _connections([by_name[spec.host] for spec in wanted], defaults)
-    return tuple(Target(connection=way, spec=spec) for way, spec in zip(ways, wanted, strict=True))
+    found = ways([by_name[spec.host] for spec in wanted], defaults)
+    return tuple(Target(connection=way, spec=spec) for way, spec in zip(found, wanted, strict=True))
 
 
 def names_of(found: Sequence[Target]) -> frozenset[str]:
@@ -42,16 +41,3 @@ def addresses_of(found: Sequence[Target]) -> frozenset[str]:
     """Collect the addresses at which sites listen and hosts are reached; some may be names."""
     listening = {vhost.ip for target in found for vhost in target.spec.vhosts if vhost.ip}
     return frozenset(listening | {target.connection.address for target in found})
-
-
-def _connections(hosts: Sequence[Host], defaults: Defaults) -> tuple[Connection, ...]:
-    found: list[Connection] = []
-    problems: list[Problem] = []
-    for host in hosts:
-        try:
-            found.append(connection(host, defaults))
-        except SpecError as error:
-            problems += error.problems
-    if problems:
-        raise SpecError(problems)
-    return tuple(found)

@@ -112,6 +112,16 @@ uncompressed() {
     openssl ec -pubin -pubout -conv_form uncompressed -param_enc named_curve 2>/dev/null
 }
 
+# Which machine this is, whatever it is called: the kernel's number of this boot, and for containers
+# the file system that they see. Nothing is said where a system has no such numbers.
+machine() {
+  if [ -r /proc/sys/kernel/random/boot_id ]; then
+    printf '%s %s\n' "$(first_line /proc/sys/kernel/random/boot_id)" "$(readlink /proc/self/ns/mnt)"
+  else
+    sysctl -n kern.boottime kern.hostuuid kern.hostname 2>/dev/null | tr '\n' ' '
+  fi
+}
+
 first_line() {
   line=
   { read -r line <"$1"; } 2>/dev/null
@@ -195,6 +205,7 @@ openssl_version() {
 answer deployer-observation
 say clock "$(date +%s)"
 say user "$(id -u)"
+say machine "$(machine)"
 say system "${system:-}"
 say layout "$layout"
 if [ -z "$layout" ]; then
