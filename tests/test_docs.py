@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.hosts.fleet import FleetHost
 from tests.journey.workbench import deployer
 from tests.typed import sessions, type_in
 
@@ -66,6 +67,31 @@ def test_the_page_of_inventories_runs_as_shown(environment: dict[str, str], tmp_
     (tmp_path / "hosts.ini").write_text("[web]\nweb1 x=1\n")
 
     type_in(sessions(DOCS / "inventory.md"), tmp_path, environment)
+
+
+def test_the_page_of_connections_runs_as_shown(
+    environment: dict[str, str], tmp_path: Path, fleet_host: FleetHost
+) -> None:
+    typed = sessions(DOCS / "connections.md")
+    sudoers = next(at for at, (command, _) in enumerate(typed) if "sudoers" in command)
+    account = fleet_host.sudo_user()
+    variables = {
+        "ansible_host": fleet_host.address,
+        "ansible_user": account.user,
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(fleet_host.private_key_file),
+        "apache_vhosts": [{"server_name": "www.example.com", "document_root": "/var/www/html"}],
+    }
+    inventory = {"all": {"hosts": {"web1": variables}}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    (tmp_path / "deployer.toml").write_text(
+        'inventory = ["hosts.yml"]\nknown_hosts = ["known_hosts"]\n'
+    )
+
+    type_in([("deployer ca init --name Example", []), *typed[:sudoers]], tmp_path, environment)
+    variables["ansible_user"] = "deploy"
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    type_in(typed[sudoers:], tmp_path, environment)
 
 
 SHOWN_AS_REFUSED = {
