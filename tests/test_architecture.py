@@ -80,6 +80,9 @@ ALLOWED_EFFECTS = {
 # Where an import may stand inside a function, and why.
 LAZY_IMPORTS = {
     "deployer.cli": "`deployer --help` starts in an instant: each command loads what it needs",
+    "deployer.inventory.templating": "most inventories hold no template, and need no Jinja2",
+    "deployer.inventory.vault": "most inventories hold no secret, and need no ciphers",
+    "deployer.report.console": "data goes out without what draws for people",
 }
 
 

@@ -15,6 +15,7 @@ from deployer.spec.connection import Connection, Defaults
 from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
+from deployer.workflows.own_templates import templates_of
 from deployer.workflows.survey import Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
@@ -26,7 +27,7 @@ class HostSession(Session):
     @cached_property
     def templates(self) -> Templates:
         """What the Apache files are rendered from."""
-        return self.project.templates()
+        return templates_of(self.project.root)
 
     @cached_property
     def listen(self) -> Listener:

@@ -116,3 +116,11 @@ def _concerned(hosts: list[str]) -> str:
         return ""
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""  # noqa: PLR2004 - the two shown
     return f" ({'host' if len(names) == 1 else 'hosts'} {', '.join(names[:2])}{more})"
+
+
+class TemplateFailed(Exception):
+    """A template that gives no value, and why; `undefined` is the name that nobody has defined."""
+
+    def __init__(self, text: str, *, undefined: str = "") -> None:
+        super().__init__(text)
+        self.undefined = undefined

@@ -3,16 +3,12 @@ Variables of one host, each resolved when somebody asks for it.
 
 Values are Jinja2 templates over all other variables, as in Ansible: `{{ inventory_hostname
 }}.internal` works wherever a value may stand. They run in Jinja2's sandbox, an undefined name
-is an error, and whatever goes wrong is reported at the line that says it.
+is an error, and whatever goes wrong is reported at the line that says it. Jinja2 itself is in
+`expressions`, and is not loaded for an inventory without templates.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
-from typing import Any, cast
-
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined, UndefinedError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import cast
 
 from deployer.errors import nearest
 from deployer.inventory.place import (
@@ -22,6 +18,7 @@ from deployer.inventory.place import (
     Problem,
     Sealed,
     Steps,
+    TemplateFailed,
     Unsafe,
     path_text,
 )
@@ -29,8 +26,6 @@ from deployer.inventory.vault import SealedText, Vault
 
 LONGEST_CHAIN = 30  # of variables that name each other; a stack of Python frames stands behind each
 
-_RESULT = "result"
-_UNDEFINED_NAME = re.compile(r"'(\w+)' is undefined")
 _Chain = tuple[tuple[str, str], ...]
 
 
@@ -137,11 +132,9 @@ class Variables(Mapping[str, object]):
             return self._text(value, chain)
         except InventoryError as error:
             problems += error.problems
-        except UndefinedError as error:
-            problems.append(self._problem(located, path, self._undefined(str(error.message))))
-        except TemplateError as error:
-            problems.append(self._problem(located, path, f"Jinja2 says: {error.message}"))
-        except (_NotPlain, SealedText) as error:
+        except TemplateFailed as error:
+            problems.append(self._problem(located, path, self._explained(error)))
+        except SealedText as error:
             problems.append(self._problem(located, path, str(error)))
         except RecursionError:
             problems.append(self._problem(located, path, "its template is nested too deeply"))
@@ -156,20 +149,21 @@ class Variables(Mapping[str, object]):
         text = self._vault.open(written) if isinstance(written, Sealed) else written
         if not _is_template(text):
             return text
+        from deployer.inventory.expressions import evaluate
+
         try:
-            return _evaluate(text, _Scope(self, chain))
-        except TemplateError:
+            return evaluate(text, _Scope(self, chain))
+        except TemplateFailed:
             if isinstance(written, Sealed):  # what Jinja2 says may quote it
-                raise _NotPlain("what is encrypted is a template that fails") from None
+                raise TemplateFailed("what is encrypted is a template that fails") from None
             raise
 
     def _problem(self, located: Located, path: Steps, text: str) -> Problem:
         return Problem(located.place, f"{path_text(path)}: {text}", self.host)
 
-    def _undefined(self, message: str) -> str:
-        name = _UNDEFINED_NAME.fullmatch(message)
-        hint = nearest(name[1], tuple(self)) if name else ""
-        return f"{message}, {hint}" if hint else message
+    def _explained(self, error: TemplateFailed) -> str:
+        hint = nearest(error.undefined, tuple(self)) if error.undefined else ""
+        return f"{error}, {hint}" if hint else str(error)
 
 
 class _Scope(Mapping[str, object]):
@@ -182,12 +176,10 @@ class _Scope(Mapping[str, object]):
         self._chain = chain
 
     def __getitem__(self, name: str) -> object:
-        if name in self._variables:
-            return self._variables.resolve(name, self._chain)
-        return _environment().globals[name]
+        return self._variables.resolve(name, self._chain)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._variables or name in _environment().globals
+        return name in self._variables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variables)
@@ -215,10 +207,6 @@ class _Fleet(Mapping[str, _Scope]):
         return len(self._hosts)
 
 
-class _NotPlain(Exception):
-    """An expression gave something that no file could have said."""
-
-
 def _stands(text: str) -> bool:
     """Say whether a text is what it says, so that there is nothing to do."""
     return isinstance(text, Unsafe) or not (isinstance(text, Sealed) or _is_template(text))
@@ -226,54 +214,3 @@ def _stands(text: str) -> bool:
 
 def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
-
-
-@cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
-    # The same inventory gives the same values, today and tomorrow.
-    del environment.filters["random"]
-    del environment.globals["lipsum"]
-    return environment
-
-
-@lru_cache(maxsize=4096)
-def _compile(text: str) -> tuple[Template, bool]:
-    """
-    Compile a template, and say whether it is one expression and nothing else.
-
-    Such a one keeps its type, so that `{{ ports }}` is a list and not the text of one: Jinja2's
-    own `compile_expression` assigns it to a name in the same way.
-    """
-    environment = _environment()
-    tree = environment.parse(text)
-    match tree.body:
-        case [nodes.Output(nodes=[nodes.Expr() as expression])] if not isinstance(
-            expression, nodes.TemplateData
-        ):
-            assign = nodes.Assign(nodes.Name(_RESULT, "store"), expression, lineno=1)
-            return environment.from_string(nodes.Template([assign], lineno=1)), True
-        case _:
-            return environment.from_string(tree), False
-
-
-def _evaluate(text: str, scope: _Scope) -> object:
-    template, lone = _compile(text)
-    # Shared: Jinja2 then looks names up in the scope instead of copying all of it.
-    context = template.new_context(vars=cast("dict[str, Any]", scope), shared=True)
-    rendered = "".join(template.root_render_func(context))
-    return _plain(context.vars[_RESULT]) if lone else rendered
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Undefined):
-        str(value)  # StrictUndefined says its name
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {_plain(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | range | Iterator):
-        return [_plain(part) for part in value]
-    raise _NotPlain(f"its template gives a {type(value).__name__}, which is not a plain value")

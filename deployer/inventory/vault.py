@@ -2,25 +2,16 @@
 Ansible Vault: texts that are encrypted with a password, in values and in whole files.
 
 The format is that of its versions 1.1 and 1.2 (manual: "Encrypting content with Ansible Vault",
-"Format of files encrypted with Ansible Vault"): AES-256 in counter mode, keys by PBKDF2, and an
-HMAC that is compared before anything is decrypted.
+"Format of files encrypted with Ansible Vault"). What opens it is in `vault_cipher`: an inventory
+without secrets does not load.
 """
 
 import binascii
 import re
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, hmac, padding
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
-from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-
 HEADER = "$ANSIBLE_VAULT;"
 _ENVELOPE = re.compile(r"\$ANSIBLE_VAULT;1\.[12];AES256(?:;([^\s;]+))?\s*\n([0-9a-fA-F\s]+)\s*")
-_ROUNDS = 10_000
-_KEY, _NONCE = 32, 16
 
 
 class SealedText(Exception):
@@ -50,12 +41,15 @@ class Vault:
             raise SealedText(
                 "it is encrypted with Ansible Vault: give --vault-password-file or --vault-id"
             )
+        from deployer.inventory.vault_cipher import decrypt
+
         salt, digest, sealed = _parts(found[2])
         label = found[1] or ""
         # The one with its name first: deriving keys takes its time.
         for secret in sorted(self.secrets, key=lambda one: one.label != label):
-            if (opened := _decrypt(secret.password, salt, digest, sealed)) is not None:
-                return opened
+            opened = decrypt(sealed, secret.password, salt=salt, digest=digest)
+            if opened is not None:
+                return _text(opened)
         named = f" for the vault id {label}" if label else ""
         raise SealedText(f"no password that was given opens it{named}")
 
@@ -69,19 +63,8 @@ def _parts(body: str) -> tuple[bytes, bytes, bytes]:
     return salt, digest, sealed
 
 
-def _decrypt(password: bytes, salt: bytes, digest: bytes, sealed: bytes) -> str | None:
-    derived = PBKDF2HMAC(hashes.SHA256(), 2 * _KEY + _NONCE, salt, _ROUNDS).derive(password)
-    key, mac, nonce = derived[:_KEY], derived[_KEY : 2 * _KEY], derived[2 * _KEY :]
-    judge = hmac.HMAC(mac, hashes.SHA256())
-    judge.update(sealed)
+def _text(opened: bytes) -> str:
     try:
-        judge.verify(digest)
-    except InvalidSignature:
-        return None
-    decryptor = Cipher(AES(key), CTR(nonce)).decryptor()
-    padded = decryptor.update(sealed) + decryptor.finalize()
-    unpadder = padding.PKCS7(AES.block_size).unpadder()
-    try:
-        return (unpadder.update(padded) + unpadder.finalize()).decode("utf-8")
+        return opened.decode("utf-8")
     except ValueError as error:
         raise SealedText("what is in it is not UTF-8 text") from error

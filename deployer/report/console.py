@@ -7,26 +7,14 @@ Colours follow the terminal and `NO_COLOR`.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from deployer.errors import DeployerError
 
 SCHEMA = 1
 """The version of the JSON lines; it changes when a field changes its meaning."""
-
-
-def _stderr() -> Console:
-    # Made anew: tests and shells replace sys.stderr, and a console remembers what it was given.
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def _stdout() -> Console:
-    return Console(highlight=False, soft_wrap=True)
 
 
 def data(text: str) -> None:
@@ -44,14 +32,14 @@ def printable(text: str) -> str:
     )
 
 
-def styled(line: Text) -> None:
-    """Write one line of a table, coloured where the terminal likes it."""
-    _stdout().print(line)
+def styled(*parts: tuple[str, str]) -> None:
+    """Write one line of data: texts with their styles, coloured where the terminal likes it."""
+    _say(parts, on_stderr=False)
 
 
 def note(text: str, *, style: str = "") -> None:
     """Say something to the person at the terminal."""
-    _stderr().print(Text(printable(text), style=style))
+    _say([(printable(text), style)], on_stderr=True)
 
 
 def error(problem: DeployerError) -> None:
@@ -61,10 +49,9 @@ def error(problem: DeployerError) -> None:
 
 def failure(message: str, hint: str = "") -> None:
     """Print a message of one or many lines, and its hint."""
-    console = _stderr()
-    console.print(f"[bold red]deployer:[/] {escape(printable(message))}")
+    _say([("deployer:", "bold red"), (f" {printable(message)}", "")], on_stderr=True)
     if hint:
-        console.print(f"[bold]hint:[/] {escape(printable(hint))}")
+        _say([("hint:", "bold"), (f" {printable(hint)}", "")], on_stderr=True)
 
 
 def table(
@@ -85,7 +72,7 @@ def table(
         return
     for number, line in enumerate(lines):
         style = "bold" if number == 0 else (styles[number - 1] if styles else "")
-        styled(Text(line, style=style))
+        styled((line, style))
 
 
 def json_line(event: str, **fields: object) -> None:
@@ -98,3 +85,17 @@ def json_lines(event: str, happenings: Iterable[Mapping[str, object]]) -> None:
     lines = [json.dumps({"event": event, **fields}, ensure_ascii=False) for fields in happenings]
     if lines:
         data("\n".join(lines))
+
+
+def _say(parts: Iterable[tuple[str, str]], *, on_stderr: bool) -> None:
+    stream = sys.stderr if on_stderr else sys.stdout
+    if not (stream.isatty() or os.environ.get("FORCE_COLOR")):
+        stream.write("".join(text for text, _ in parts) + "\n")
+        stream.flush()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    # Made anew: tests and shells replace the streams, and a console remembers what it was given.
+    console = Console(stderr=on_stderr, highlight=False, soft_wrap=True)
+    console.print(Text.assemble(*parts))

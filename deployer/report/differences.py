@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterator, Mapping
 
-from rich.text import Text
-
 from deployer.report import console
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -13,7 +11,7 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def show(old: Mapping[str, str], new: Mapping[str, str], *, before: str, after: str) -> None:
     """Print how each file changes from `old` to `new`, which are called `before` and `after`."""
     for line in _lines(old, new, before, after):
-        console.styled(Text(f"    {line}", style=COLOURS.get(line[:1], "")))
+        console.styled((f"    {line}", COLOURS.get(line[:1], "")))
 
 
 def _lines(

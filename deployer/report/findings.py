@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rich.text import Text
-
 from deployer.advice.catalogue import RULES
 from deployer.advice.finding import Finding, Severity
 from deployer.report import console
@@ -18,7 +16,7 @@ _SHOWN = 2  # hosts by name, before the others are counted
 def show(found: Sequence[Finding], *, hosts: int) -> None:
     """Print everything that was found on so many hosts."""
     for line, style in _lines(found):
-        console.styled(Text(console.printable(line), style=style))
+        console.styled((console.printable(line), style))
     # As they were printed: what many hosts share was written once.
     once = {(one.severity, one.number, one.subject, one.message) for one in found}
     counts = Counter(severity for severity, *_ in once)

@@ -6,8 +6,6 @@ A private key is never shown: not its text, not a difference, not its digest.
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
 from deployer.apache.compile import ON_HOST
 from deployer.decision import certificate_path
 from deployer.plan import Change, Kind
@@ -24,12 +22,12 @@ STYLES = {Kind.CREATE: "green", Kind.UPDATE: "yellow", Kind.DELETE: "red"}
 def show(preview: Preview, *, diff: bool, final: bool) -> None:
     """Print what an apply would do, host by host; if nothing follows, what failed as well."""
     for host in preview.changing:
-        console.styled(Text(host.target.name, style="bold"))
+        console.styled((host.target.name, "bold"))
         for change in host.plan.changes:
             sign = SIGNS[change.kind]
             reason = _reason(host, change)
             line = f"  {sign} {change.subject}{f'   ({reason})' if reason else ''}"
-            console.styled(Text(line, style=STYLES[change.kind]))
+            console.styled((line, STYLES[change.kind]))
         if diff:
             # Of anything else the names above say enough.
             old, new = host.found.texts, host.plan.release.texts

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.text import Text
-
 from deployer.report import console, differences
 from deployer.workflows.render import Rendered
 
@@ -29,7 +27,7 @@ def show_differences(rendered: Sequence[Rendered]) -> None:
         if one.deployed is None:
             console.note(f"{one.host}: no deployment is on record")
         elif one.differs:
-            console.styled(Text(one.host, style="bold"))
+            console.styled((one.host, "bold"))
             differences.show(one.deployed.texts, one.texts, before="deployed", after="rendered")
     differing = sum(one.differs for one in rendered)
     console.note(

@@ -5,7 +5,9 @@ Afterwards the line is private and the host is the one that was meant. Nothing o
 sent before: no user name, no signature, no password.
 """
 
+import re
 import shlex
+import socket
 import time
 from collections.abc import Collection, Sequence
 
@@ -32,6 +34,10 @@ _CIPHERS = (
     "aes128-ctr",
 )
 
+_OPENING = 256
+# What sshd says to those whom it has no time for (MaxStartups, PerSourcePenalties).
+_BUSY = re.compile(r"MaxStartups|Not allowed at this time")
+
 
 def exchange_keys(
     route: Route, session: paramiko.Transport, wire: Wire, known: Known, timeouts: Deadlines
@@ -40,23 +46,40 @@ def exchange_keys(
     negotiate(route, session, known)
     # Ours is the only clock: theirs would end the wait without saying that time was up.
     session.banner_timeout = session.handshake_timeout = timeouts.handshake + 60
+    opening = b""
     with shutdown_after(timeouts.handshake, wire.connection) as rang:
         try:
+            wire.connection.settimeout(None)
+            opening = wire.connection.recv(_OPENING, socket.MSG_PEEK)
             session.start_client()
         except LOST as error:
             step = "key exchange" if session.remote_version else "banner"
-            silent = rang.is_set()
-            cause = str(error) or "the connection was closed"
-            if silent:
+            if rang.is_set():
                 cause = f"nothing for {timeouts.handshake:g} s"
-            said = wire.last_words()
-            kind = Dropped if step == "banner" and not silent and not said else Unreachable
-            hint = f"is that sshd on port {route.port}? It may also be refusing our address"
-            if said:
-                cause, hint = f"{cause}; the ProxyCommand says: {said}", "see ssh_config"
-            elif isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-                hint = "--transport openssh may know an algorithm that this host knows"
-            raise kind(route.name, step, cause, hint=hint) from error
+            else:
+                cause = str(error) or "the connection was closed"
+            raise _lost(route, wire, step, cause, opening, silent=rang.is_set()) from error
+
+
+def _lost(
+    route: Route, wire: Wire, step: str, cause: str, opening: bytes, *, silent: bool
+) -> Unreachable:
+    """Tell a host that drops us from one that does not speak SSH, or not as we do."""
+    hint = f"is that sshd on port {route.port}? It may also be refusing our address"
+    if said := wire.last_words():
+        return Unreachable(
+            route.name, step, f"{cause}; the ProxyCommand says: {said}", hint="see ssh_config"
+        )
+    if step != "banner":
+        if "ncompatible" in cause:
+            hint = "--transport openssh may know an algorithm that this host knows"
+        return Unreachable(route.name, step, cause, hint=hint)
+    words = opening.decode(errors="replace").strip()
+    if words and not words.startswith("SSH-"):
+        cause = f"{cause}; it says: {words.splitlines()[0]}"
+    dropped = not silent and (not words or _BUSY.search(words) is not None)
+    kind = Dropped if dropped else Unreachable
+    return kind(route.name, step, cause, hint=hint)
 
 
 def negotiate(route: Route, session: paramiko.Transport, known: Known) -> None:

@@ -68,10 +68,14 @@ class Connections:
 
     def known_hosts(self, route: Route) -> KnownHosts:
         """Return what is known of hosts, for a route: its files are read once."""
+        return self.read(route.known_hosts)
+
+    def read(self, files: tuple[Path, ...]) -> KnownHosts:
+        """Read known_hosts files, the first time that somebody wants to know."""
         with self._reading:
-            if route.known_hosts not in self._known:
-                self._known[route.known_hosts] = KnownHosts.read(route.known_hosts)
-            return self._known[route.known_hosts]
+            if files not in self._known:
+                self._known[files] = KnownHosts.read(files)
+            return self._known[files]
 
     def forget(self) -> None:
         """Read known_hosts again: there is more in them now."""

@@ -50,11 +50,15 @@ _METHODS = {
 
 
 class SshConfig:
-    """The configuration of `ssh` on this computer, for one run."""
+    """
+    The configuration of `ssh` on this computer, for one run.
+
+    An account without a name, as containers have them, is one that ssh does not work for at all.
+    """
 
     def __init__(self, *, known_hosts: Sequence[Path] = (), program: str | None = "ssh") -> None:
         """`known_hosts`: files to use whatever the configuration says."""
-        self._program = shutil.which(program) if program else None
+        self._program = shutil.which(program) if program and _login_name() else None
         self._known_hosts = tuple(known_hosts)
 
     def route(self, connection: Connection) -> Route:

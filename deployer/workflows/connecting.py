@@ -20,6 +20,8 @@ class Connector:
         self._known_hosts = known_hosts
         self._config = SshConfig(known_hosts=known_hosts)
         self.ssh = Connections(self._config, timeouts=self._deadlines)
+        if known_hosts:  # what cannot be read is better known before anything begins
+            self.ssh.read(tuple(known_hosts))
 
     def __call__(self, connection: Connection) -> Transport:
         """Connect to a host; raises `Unreachable`."""

@@ -1,40 +1,13 @@
 """The project that commands work in: the directory of `deployer.toml`, and what it says."""
 
 import stat
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from deployer.apache.rendering import Templates
-from deployer.errors import DeployerError, nearest
-from deployer.resources import templates as shipped_templates
+from deployer.workflows.settings import ProjectError, Settings, read_settings
 
 FILE = "deployer.toml"
-TEMPLATES = "templates"
-"""Where a project has templates of its own, by the names of those that they replace."""
-
-
-class ProjectError(DeployerError):
-    """There is no project here, or its file says something that it cannot."""
-
-
-class Settings(BaseModel):
-    """What `deployer.toml` may say. Paths are relative to its directory."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    inventory: tuple[str, ...] = ("inventories/hosts.yml",)
-    state: str = ".deployer"
-    known_hosts: tuple[str, ...] = ()
-    """Empty: the files that ssh(1) reads."""
-    ssh_config: str = ""
-    """Empty: the files that ssh(1) reads; `none`: no file at all."""
-    transport: Literal["ssh", "openssh"] = "ssh"
-    forks: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +22,6 @@ class Project:
     ssh_config: str | None = None
     transport: Literal["ssh", "openssh"] = "ssh"
     forks: int
-
-    def templates(self) -> Templates:
-        """Read the templates that render what hosts get; those of the project win."""
-        shipped, own = shipped_templates(), self.root / TEMPLATES
-        # In a checkout of the program they are the same.
-        differ = own.resolve() != shipped.resolve()
-        return Templates(_texts(shipped), _texts(own) if differ else {}, directory=TEMPLATES)
-
-
-def _texts(directory: Path) -> dict[str, str]:
-    """Read the Apache templates below a directory, by their names."""
-    texts = {}
-    for path in sorted(directory.glob("apache/*.j2")):
-        try:
-            texts[str(path.relative_to(directory))] = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ProjectError(f"cannot read {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ProjectError(f"{path} is not UTF-8 text") from error
-    return texts
 
 
 def here() -> Path:
@@ -100,7 +53,7 @@ def find(
             f"there is no {FILE} in {start} or above it",
             hint="deployer init makes one; without, --state names the state and -i the inventory",
         )
-    settings = _read(root / FILE) if root else Settings()
+    settings = read_settings(root / FILE) if root else Settings()
     root = root or start
     return Project(
         root=root,
@@ -147,27 +100,3 @@ def _expanded(file: Path, root: Path, path: str) -> Path:
         return root / Path(path).expanduser()
     except RuntimeError as error:
         raise ProjectError(f"{file}: {path}: there is no such home directory") from error
-
-
-def _read(path: Path) -> Settings:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProjectError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ProjectError(f"{path} is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ProjectError(f"{path}: {error}") from error
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise _explained(path, values, error) from error
-
-
-def _explained(path: Path, values: Mapping[str, object], error: ValidationError) -> ProjectError:
-    unknown = [key for key in values if key not in Settings.model_fields]
-    if unknown:
-        hint = nearest(unknown[0], Settings.model_fields)
-        return ProjectError(f"{path}: unknown key {unknown[0]}", hint=hint)
-    first = error.errors()[0]
-    return ProjectError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}")

@@ -16,7 +16,7 @@ from deployer.layouts import DEBIAN, LAYOUTS
 from deployer.platforms import Platform
 from deployer.sources import read_sources
 from deployer.spec.server import server_specs
-from deployer.workflows.project import Project
+from deployer.workflows.own_templates import templates_of
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases"
@@ -41,7 +41,6 @@ def rendered() -> dict[Path, str]:
 
 
 def render(root: Path, inventory: Path) -> dict[Path, str]:
-    project = Project(root=root, inventory=(), state=root, known_hosts=(), forks=1)
     loaded = load_inventory(read_sources([inventory]))
     return {
         Path(spec.host) / path: text
@@ -51,7 +50,7 @@ def render(root: Path, inventory: Path) -> dict[Path, str]:
             Platform.assumed(spec.layout or DEBIAN),
             dict.fromkeys((vhost.slug for vhost in spec.vhosts), TRUST),
             {vhost.slug: BACKEND for vhost in spec.vhosts if vhost.tls_route},
-            project.templates(),
+            templates_of(root),
         ).items()
     }
 

@@ -27,7 +27,7 @@ from deployer.sources import read_sources
 from deployer.spec.server import ServerSpec, server_specs
 from deployer.spec.supplied import CertificateOnHost, CertificateSource
 from deployer.spec.vhost import VhostSpec
-from deployer.workflows.project import Project
+from deployer.workflows.own_templates import templates_of
 from tests.apache.test_rendering import CASES
 from tests.host.machine import Machine, in_sandbox
 from tests.host.releases import NOW
@@ -164,11 +164,10 @@ def test_it_starts_and_lets_in_whom_it_should(
     case: str, specs: dict[str, ServerSpec], machine: Machine
 ) -> None:
     spec = here(specs[case], machine)
-    project = Project(root=CASES, inventory=(), state=CASES, known_hosts=(), forks=1)
     platform = platform_of(machine.observe(), machine.layout)
     assert platform is not None
 
-    machine.deploy(compile_release(spec, platform, material(spec), project.templates()))
+    machine.deploy(compile_release(spec, platform, material(spec), templates_of(CASES)))
 
     for site in spec.vhosts:
         assert (answer(machine, site, "alice"), answer(machine, site, "")) == EXPECTED[case]

@@ -411,8 +411,8 @@ def test_an_account_without_a_name_needs_one_only_to_log_in(desk: Path) -> None:
         "setpriv", f"--reuid={NAMELESS}", f"--inh-caps={powers}", f"--ambient-caps={powers}",
     )  # fmt: skip
 
-    said = ends(desk, "plan", prefix=prefix)
-    assert "web1: nothing says whom to log in as" in said
+    said = ends(desk, "plan", prefix=prefix, status=4)
+    assert "web1: authenticate: nothing says whom to log in as" in said
     assert "set ansible_user, or give -u" in said
 
     assert "web1: connect: " in ends(desk, "plan", "-u", "me", prefix=prefix, status=4)

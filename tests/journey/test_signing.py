@@ -1,5 +1,6 @@
 """What needs the passphrase of the CA, and that nothing else waits for it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from deployer.pki.keys import KeyType
 from deployer.store.state import Store
+from tests.hosts.fleet import Fleet
 from tests.hosts.host import LabHost
 from tests.hosts.sandbox import SandboxHost
 from tests.journey.workbench import PASSPHRASE, Workbench
@@ -96,14 +98,22 @@ def test_a_plan_says_that_lists_will_be_signed_and_an_apply_signs_these_alone(
 
 
 def test_a_host_that_needs_nothing_signed_does_not_wait_for_one_that_does(
-    live_desk: Workbench,
+    live_desk: Workbench, fleet: Fleet
 ) -> None:
     desk = live_desk
     trusting(desk, verify="optional")
-    # The same machine under another name: nothing of it may be touched.
+    other = fleet.host()
     inventory = yaml.safe_load((desk.directory / "hosts.yml").read_text())
     hosts = inventory["webservers"]["hosts"]
-    hosts["web0"] = {**hosts["web1"], "apache_vhosts": [desk.site(server_name="new.example.com")]}
+    hosts["web0"] = {
+        "ansible_host": other.address,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(other.private_key_file),
+        "apache_vhosts": [{"server_name": "new.example.com", "document_root": "/var/www/html"}],
+    }
+    toml = desk.directory / "deployer.toml"
+    files = json.dumps([str(desk.host.known_hosts), str(other.known_hosts)])
+    toml.write_text(f'inventory = ["hosts.yml"]\nknown_hosts = {files}\n')
     (desk.directory / "hosts.yml").write_text(yaml.safe_dump(inventory))
 
     results = desk.events("host", *APPLY, "--identity", "alice", status=2)

@@ -29,7 +29,7 @@ from deployer.workflows.backends import backends_of
 from deployer.workflows.checks import check, supplied_problems
 from deployer.workflows.credentials import decide, issue, unissued
 from deployer.workflows.material import material_of
-from deployer.workflows.project import Project
+from deployer.workflows.own_templates import templates_of
 from deployer.workflows.supplies import NotSupplied, Supplies, SupplyReader
 from deployer.workflows.trust import NoList, crls_due, unsigned
 from tests.pki.examples import client_leaf, key_of, pki, throwaway
@@ -234,7 +234,7 @@ def issued(spec: ServerSpec, store: Store) -> dict[str, BackendIdentity]:
 
 def templates() -> Templates:
     root = Path()
-    return Project(root=root, inventory=(), state=root, known_hosts=(), forks=1).templates()
+    return templates_of(root)
 
 
 def leaf_of(store: Store) -> Leaf:
