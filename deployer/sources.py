@@ -34,30 +34,41 @@ def read_sources(
     project: Path | None = None,
     extra: Sequence[str] = (),
     vault: Vault | None = None,
+    lenient: bool = False,
 ) -> Sources:
     """
     Read the inventories that `-i` names and everything beside them and the project's file.
 
     What has a comma in it is a list of hosts, what may be executed is. `extra` has the arguments
-    of `-e`; `@file` among them is read.
+    of `-e`; `@file` among them is read. `lenient`: inventories that cannot be read are left out.
     """
+    losses: list[Problem] = []
     paths = [Path(one) for one in named if "," not in str(one)]
     around = dict.fromkeys(path if _is_directory(path) else path.parent for path in paths)
     return Sources(
-        inventories=tuple(file for one in named for file in _source(one)),
+        inventories=tuple(
+            file for one in named for file in _source(one, losses if lenient else None)
+        ),
         beside_inventories=tuple(_surroundings(directory) for directory in around),
         beside_project=() if project is None else (_surroundings(project),),
         extra=tuple(_extra(argument) for argument in extra),
         vault=vault or Vault(),
+        lenient=lenient,
+        losses=tuple(losses),
     )
 
 
-def _source(named: str | Path) -> Iterator[SourceFile]:
+def _source(named: str | Path, losses: list[Problem] | None) -> Iterator[SourceFile]:
     if "," in str(named):
         yield SourceFile(str(named), str(named), kind="hosts")
         return
     for path in _inventories(Path(named)):
-        yield run(path) if _is_program(path) else _read(path)
+        try:
+            yield run(path) if _is_program(path) else _read(path)
+        except InventoryError as error:
+            if losses is None:
+                raise
+            losses += error.problems
 
 
 def _is_program(path: Path) -> bool:

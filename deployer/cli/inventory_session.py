@@ -40,11 +40,18 @@ class InventorySession:
         vault = open_vault(
             common.vault_id or (), common.vault_password_file or (), ask=common.ask_vault_pass
         )
-        return read_inventory(self.project, common.extra_vars or (), vault)
+        inventory = read_inventory(self.project, common.extra_vars or (), vault)
+        for loss in inventory.losses:
+            console.note(f"warning: {loss}", style="yellow")
+        return inventory
 
     def hosts(self, pattern: str) -> tuple[Host, ...]:
         """Select the hosts of a pattern."""
-        return chosen(self.inventory, pattern, self.common.limit)
+        passed_over: list[str] = []
+        hosts = chosen(self.inventory, pattern, self.common.limit, passed_over)
+        for text in passed_over:
+            console.note(f"warning: {text}", style="yellow")
+        return hosts
 
     def name_hosts(self, pattern: str) -> None:
         """Print the names of the hosts of a pattern, for `--list-hosts`."""

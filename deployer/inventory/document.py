@@ -50,10 +50,18 @@ _SCALARS: dict[str, Callable[[yaml.ScalarNode], Scalar]] = {
 }
 
 
-def read_document(source: SourceFile) -> Located:
-    """Read a file that holds one YAML document; an empty one is null."""
+Loss = Callable[[Place, str], bool]
+"""Told of what Ansible loses without an error; says whether to do as it does."""
+
+
+def read_document(source: SourceFile, loss: Loss | None = None) -> Located:
+    """
+    Read a file that holds one YAML document; an empty one is null.
+
+    `loss` is told of keys that are written twice, which are an error without it.
+    """
     try:
-        reader = _Reader(source)
+        reader = _Reader(source, loss)
         found = reader.document()
     except yaml.YAMLError as error:
         raise InventoryError([_syntax_problem(source, error)]) from error
@@ -86,8 +94,9 @@ class _Built:
 
 
 class _Reader:
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, loss: Loss | None) -> None:
         self.problems: list[Problem] = []
+        self._loss = loss or self._refuse
         self._file = source.path
         self._loader = _LOADER(source.text)
         self._anchors: dict[str, _Built | None] = {}
@@ -178,7 +187,8 @@ class _Reader:
                 self.problems.append(Problem(place, "a key is one word, not a list or a mapping"))
             elif key in own:
                 text = f"{key!r} is written twice, first on line {own[key].place.line}"
-                self.problems.append(Problem(place, text))
+                if self._loss(place, text):
+                    own[key] = Located(part.located.value, place)
             else:
                 own[key] = Located(part.located.value, place)
         self._loader.get_event()
@@ -197,6 +207,10 @@ class _Reader:
     def _check_tag(self, event: yaml.CollectionStartEvent, kind: str) -> None:
         if event.tag not in {None, "!", _YAML + kind}:
             self._problem(event, _refused_tag(event.tag))
+
+    def _refuse(self, place: Place, text: str) -> bool:
+        self.problems.append(Problem(place, text))
+        return False
 
     def _place(self, event: yaml.Event) -> Place:
         return Place(self._file, event.start_mark.line + 1 if event.start_mark else 1)

@@ -9,10 +9,11 @@ import graphlib
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from deployer.inventory.model import ALL, UNGROUPED, Group
 from deployer.inventory.place import InventoryError, Located, Place, Problem
-from deployer.inventory.ranges import check_name, expand
+from deployer.inventory.ranges import EmptyRange, check_name, expand
 from deployer.inventory.vault import Vault
 
 DEEPEST_GROUP = 100
@@ -39,8 +40,11 @@ class DraftHost:
 class Draft:
     """Everything that the sources said so far, and what is wrong with it."""
 
-    def __init__(self, vault: Vault | None = None) -> None:
+    def __init__(self, vault: Vault | None = None, *, lenient: bool = False) -> None:
+        """`lenient`: what Ansible passes over is passed over, and kept in `losses`."""
         self.vault = vault or Vault()
+        self.lenient = lenient
+        self.losses: list[Problem] = []
         self.groups = {ALL: DraftGroup(), UNGROUPED: DraftGroup()}
         self.groups[ALL].children[UNGROUPED] = Place("", 0)
         self.hosts: dict[str, DraftHost] = {}
@@ -49,6 +53,24 @@ class Draft:
     def problem(self, place: Place, text: str) -> None:
         """Note something wrong and go on reading."""
         self.problems.append(Problem(place, text))
+
+    def loss(self, place: Place, text: str) -> bool:
+        """Note what Ansible loses without an error; say whether to do as it does."""
+        (self.losses if self.lenient else self.problems).append(Problem(place, text))
+        return self.lenient
+
+    def copy(self) -> Self:
+        """Make another that can be written into without any effect on this one."""
+        other = type(self)(self.vault, lenient=self.lenient)
+        other.groups = {
+            name: DraftGroup(dict(group.hosts), dict(group.children), dict(group.variables))
+            for name, group in self.groups.items()
+        }
+        other.hosts = {
+            name: DraftHost(host.file, dict(host.variables)) for name, host in self.hosts.items()
+        }
+        other.problems, other.losses = list(self.problems), list(self.losses)
+        return other
 
     def add_group(self, name: str, place: Place) -> DraftGroup | None:
         """Find a group or start one; None when its name cannot be one."""
@@ -72,6 +94,9 @@ class Draft:
         """Add the hosts that a name with ranges and a port stands for."""
         try:
             names, port = expand(pattern)
+        except EmptyRange as error:
+            self.loss(place, str(error))
+            return ()
         except ValueError as error:
             self.problem(place, str(error))
             return ()

@@ -35,7 +35,7 @@ def read_extra(source: SourceFile, draft: Draft) -> dict[str, Located]:
 def read_variable_file(source: SourceFile, draft: Draft) -> dict[str, Located]:
     """Read a file of `group_vars`, `host_vars` or `-e @`."""
     try:
-        document = read_document(opened(source, draft.vault))
+        document = read_document(opened(source, draft.vault), draft.loss)
     except InventoryError as error:
         draft.problems += error.problems
         return {}

@@ -102,8 +102,9 @@ class _Reader:
                 end = at
             elif letter == "#":
                 text = "a # within a word would begin a comment: put the value in quotes"
-                self._draft.problem(Place(place.file, place.line, at + 1), text)
-                return []
+                if not self._draft.loss(Place(place.file, place.line, at + 1), text):
+                    return []
+                end = at
             at += 1
         try:
             return shlex.split(line[:end])

@@ -8,7 +8,7 @@ from deployer.inventory.model import ALL, Group, Host, Inventory
 from deployer.inventory.place import InventoryError
 from deployer.inventory.precedence import Layers
 from deployer.inventory.reading import read_inventory
-from deployer.inventory.sources import Sources
+from deployer.inventory.sources import SourceFile, Sources
 from deployer.inventory.templating import Variables
 
 
@@ -18,9 +18,9 @@ def load_inventory(sources: Sources) -> Inventory:
 
     Templates are not resolved here: what nobody asks for may stay unresolvable, as in Ansible.
     """
-    draft = Draft(sources.vault)
+    draft = Draft(sources.vault, lenient=sources.lenient)
     for source in sources.inventories:
-        read_inventory(source, draft)
+        draft = _read(source, draft)
     groups = draft.finish()
     layers = Layers(sources, groups, draft)
     memberships = _memberships(groups)
@@ -50,7 +50,31 @@ def load_inventory(sources: Sources) -> Inventory:
     }
     if draft.problems:
         raise InventoryError(draft.problems)
-    return Inventory(hosts=hosts, groups=groups)
+    return Inventory(
+        hosts=hosts,
+        groups=groups,
+        lenient=sources.lenient,
+        losses=(*sources.losses, *draft.losses),
+    )
+
+
+def _read(source: SourceFile, draft: Draft) -> Draft:
+    """
+    Read one source into a draft, and return the draft to go on with.
+
+    A lenient one goes on without a source that has a mistake anywhere, as Ansible does.
+    """
+    if not draft.lenient:
+        read_inventory(source, draft)
+        return draft
+    trial = draft.copy()
+    read_inventory(source, trial)
+    try:
+        trial.copy().finish()  # groups in a circle are a mistake of the source that closes it
+    except InventoryError as error:
+        draft.losses += error.problems
+        return draft
+    return trial
 
 
 def _memberships(groups: Mapping[str, Group]) -> dict[str, frozenset[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.errors import UsageError, nearest
-from deployer.inventory.place import Located
+from deployer.inventory.place import Located, Problem
 from deployer.inventory.templating import Variables
 
 ALL = "all"
@@ -50,6 +50,10 @@ class Inventory:
 
     hosts: Mapping[str, Host]
     groups: Mapping[str, Group]
+    lenient: bool = False
+    """Whether a pattern may name what is not there, as in Ansible."""
+    losses: tuple[Problem, ...] = ()
+    """What was passed over."""
 
     def host(self, name: str) -> Host:
         """Find a host by its exact name."""

@@ -18,17 +18,23 @@ _COLON_OUTSIDE_BRACKETS = re.compile(r":(?![^\[\]]*\])")
 
 
 def select(
-    inventory: Inventory, pattern: str = ALL, limit: str | Sequence[str] | None = None
+    inventory: Inventory,
+    pattern: str = ALL,
+    limit: str | Sequence[str] | None = None,
+    *,
+    passed_over: list[str] | None = None,
 ) -> tuple[Host, ...]:
     """
     Find the hosts that a pattern means, in the order that Ansible would take them.
 
-    A limit is a second pattern, or several of which each adds its terms.
+    A limit is a second pattern, or several of which each adds its terms. A term that names nothing
+    is an error; in a lenient inventory it is added to `passed_over`, and stands for no host.
     """
-    names = _evaluate(inventory, split_pattern(pattern))
+    unknown = [] if passed_over is None else passed_over
+    names = _evaluate(inventory, split_pattern(pattern), unknown)
     limits = [limit] if isinstance(limit, str) else limit or ()
     if terms := [term for one in limits for term in split_pattern(one)]:
-        allowed = set(_evaluate(inventory, terms))
+        allowed = set(_evaluate(inventory, terms, unknown))
         names = [name for name in names if name in allowed]
     if not names:
         shown = repr(pattern) if limit is None else f"{pattern!r} limited to {limit!r}"
@@ -47,31 +53,33 @@ def split_pattern(pattern: str) -> list[str]:
     return [term.strip() for term in terms if term.strip()]
 
 
-def _evaluate(inventory: Inventory, terms: Sequence[str]) -> list[str]:
+def _evaluate(inventory: Inventory, terms: Sequence[str], unknown: list[str]) -> list[str]:
     """Take plain terms first, then every `&`, then every `!`, whatever their written order."""
     plain = [term for term in terms if term[0] not in "&!"] or [ALL]
-    found = list(dict.fromkeys(name for term in plain for name in _matches(inventory, term)))
+    found = list(
+        dict.fromkeys(name for term in plain for name in _matches(inventory, term, unknown))
+    )
     for term in terms:
         if term[0] == "&":
-            wanted = set(_matches(inventory, term[1:]))
+            wanted = set(_matches(inventory, term[1:], unknown))
             found = [name for name in found if name in wanted]
     for term in terms:
         if term[0] == "!":
-            unwanted = set(_matches(inventory, term[1:]))
+            unwanted = set(_matches(inventory, term[1:], unknown))
             found = [name for name in found if name not in unwanted]
     return found
 
 
-def _matches(inventory: Inventory, term: str) -> list[str]:
+def _matches(inventory: Inventory, term: str, unknown: list[str]) -> list[str]:
     if term in inventory.hosts:
         return [term]
     subscript = None if term.startswith("~") else _SUBSCRIPT.fullmatch(term)
     if subscript is None:
-        return _matches_name(inventory, term)
-    return _subscripted(_matches_name(inventory, subscript["term"]), subscript, term)
+        return _matches_name(inventory, term, unknown)
+    return _subscripted(_matches_name(inventory, subscript["term"], unknown), subscript, term)
 
 
-def _matches_name(inventory: Inventory, term: str) -> list[str]:
+def _matches_name(inventory: Inventory, term: str, unknown: list[str]) -> list[str]:
     if term in inventory.hosts:
         return [term]
     expression = _expression(term)
@@ -81,8 +89,10 @@ def _matches_name(inventory: Inventory, term: str) -> list[str]:
     if not groups or term.startswith("~") or any(letter in term for letter in ".?*["):
         hosts = [name for name in inventory.hosts if expression.match(name)]
     if not groups and not hosts:
-        known = [*inventory.groups, *inventory.hosts]
-        raise UsageError(f"no host or group matches {term!r}", hint=nearest(term, known))
+        text = f"no host or group matches {term!r}"
+        if not inventory.lenient:
+            raise UsageError(text, hint=nearest(term, [*inventory.groups, *inventory.hosts]))
+        unknown.append(text)
     return list(dict.fromkeys([*found, *hosts]))
 
 

@@ -77,6 +77,9 @@ class Problem:
     text: str
     host: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
 
 class InventoryError(DeployerError):
     """What is wrong with the inventory or the variables: everything, not the first thing."""

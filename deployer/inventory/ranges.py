@@ -18,6 +18,10 @@ _PORT = re.compile(r"(.*):([^:\[\]]*)", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
+class EmptyRange(ValueError):
+    """A range that holds nothing."""
+
+
 def expand(text: str) -> tuple[tuple[str, ...], int | None]:
     """Expand what an inventory calls a host; raises `ValueError` with the reason."""
     name, port = split_port(text)
@@ -106,7 +110,7 @@ def _expand_one(begin: str, end: str, step: str | None) -> tuple[str, ...]:
     else:
         names = _numbers(begin or "0", end, stride, shown)
     if not names:
-        raise ValueError(f"the range {shown} is empty: it ends before it begins")
+        raise EmptyRange(f"the range {shown} is empty: it ends before it begins")
     return names
 
 

@@ -49,6 +49,10 @@ class Sources:
     beside_project: tuple[Surroundings, ...] = ()
     extra: tuple[SourceFile, ...] = ()
     vault: Vault = field(default_factory=Vault, repr=False)
+    lenient: bool = False
+    """Whether what Ansible passes over with a warning is passed over."""
+    losses: tuple[Problem, ...] = ()
+    """What has been passed over: inventories that could not be read."""
 
 
 def opened(source: SourceFile, vault: Vault) -> SourceFile:

@@ -19,7 +19,7 @@ _SECTIONS = ("hosts", "children", "vars")
 def read_yaml_inventory(source: SourceFile, draft: Draft) -> None:
     """Add to a draft what one file says, in YAML or in JSON."""
     try:
-        document = read_document(source)
+        document = read_document(source, draft.loss)
     except InventoryError as error:
         draft.problems += error.problems
         return
@@ -58,7 +58,7 @@ def _read_group(name: str, located: Located, draft: Draft) -> None:
                     draft.hosts[host].variables.update(variables)
         else:
             hint = nearest(section, _SECTIONS) or f"a group has {', '.join(_SECTIONS)}"
-            draft.problem(part.place, f"{name}.{section}: unknown key, {hint}")
+            draft.loss(part.place, f"{name}.{section}: unknown key, {hint}")
 
 
 def read_variables(located: Located, what: str, draft: Draft) -> dict[str, Located]:

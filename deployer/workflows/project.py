@@ -21,6 +21,7 @@ class Project:
     known_hosts: tuple[Path, ...]
     ssh_config: str | None = None
     transport: Literal["ssh", "openssh"] = "ssh"
+    inventory_compat: Literal["strict", "ansible"] = "strict"
     forks: int
 
 
@@ -64,6 +65,7 @@ def find(
         else tuple(_expanded(root / FILE, root, one) for one in settings.known_hosts),
         ssh_config=_ssh_config(root, settings.ssh_config),
         transport=settings.transport,
+        inventory_compat=settings.inventory_compat,
         forks=forks or settings.forks,
     )
 

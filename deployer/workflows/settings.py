@@ -24,6 +24,8 @@ class Settings:
     ssh_config: str = ""
     """Empty: the files that ssh(1) reads; `none`: no file at all."""
     transport: Literal["ssh", "openssh"] = "ssh"
+    inventory_compat: Literal["strict", "ansible"] = "strict"
+    """`ansible`: what Ansible passes over with a warning is no error."""
     forks: int = 10
 
 
@@ -69,10 +71,13 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _transport(key: str, value: object) -> str:
-    if value not in {"ssh", "openssh"}:
-        raise _Wrong(f"{key} must be ssh or openssh")
-    return str(value)
+def _one_of(*words: str) -> Callable[[str, object], str]:
+    def read(key: str, value: object) -> str:
+        if value not in words:
+            raise _Wrong(f"{key} must be {' or '.join(words)}")
+        return str(value)
+
+    return read
 
 
 def _count(key: str, value: object) -> int:
@@ -86,6 +91,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "state": _text,
     "known_hosts": _texts,
     "ssh_config": _text,
-    "transport": _transport,
+    "transport": _one_of("ssh", "openssh"),
+    "inventory_compat": _one_of("strict", "ansible"),
     "forks": _count,
 }

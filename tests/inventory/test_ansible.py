@@ -62,6 +62,63 @@ def test_where_ansible_would_lose_something_we_stop_and_say_where(
     assert CASES[name]["refused"] in refused.value.message
 
 
+# Names that no host can have, and a circle of groups: Ansible's own answer helps nobody.
+BEYOND_ALL_LENIENCE = {"a list with a range", "a program with a range, which is a name"}
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "refused" in case])
+def test_a_lenient_reader_says_so_and_goes_on_as_ansible_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[name]
+    monkeypatch.chdir(tmp_path)
+
+    inventory = load_inventory(read_sources(write(case, tmp_path), lenient=True))
+
+    assert case["refused"] in "\n".join(map(str, inventory.losses))
+    if name not in BEYOND_ALL_LENIENCE:
+        assert as_json(listing.listing(inventory)) == ANSWERED["inventories"][name]["list"]
+
+
+def test_a_source_that_is_lost_takes_nothing_of_another_along(tmp_path: Path) -> None:
+    (tmp_path / "a.ini").write_text("[web]\nweb1\n")
+    (tmp_path / "b.ini").write_text("[web]\nweb2\nweb3 novalue\n[db]\ndb1\n")
+    (tmp_path / "c.ini").write_text("[web]\nweb4\n")
+    named = [str(tmp_path / name) for name in ("a.ini", "b.ini", "missing.ini", "c.ini")]
+
+    inventory = load_inventory(read_sources(named, lenient=True))
+
+    assert list(inventory.hosts) == ["web1", "web4"]
+    assert "db" not in inventory.groups
+    assert [loss.place.file.rpartition("/")[2] for loss in inventory.losses] == [
+        "missing.ini",
+        "b.ini",
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [one for one in PATTERNS if one.get("refused") == "no host or group matches"],
+    ids=key,
+)
+def test_a_lenient_pattern_may_name_what_is_not_there(
+    asked: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = write({"files": {"hosts.ini": INVENTORY}}, tmp_path)
+    inventory = load_inventory(read_sources(named, lenient=True))
+    expected = ANSWERED["patterns"][key(asked)]
+    passed_over: list[str] = []
+
+    if expected:
+        found = select(inventory, asked["pattern"], asked.get("limit"), passed_over=passed_over)
+        assert [host.name for host in found] == expected
+    else:
+        with pytest.raises(DeployerError, match="no host"):
+            select(inventory, asked["pattern"], asked.get("limit"), passed_over=passed_over)
+    assert passed_over == ["no host or group matches 'typo'"]
+
+
 @pytest.mark.parametrize("asked", PATTERNS, ids=key)
 def test_a_pattern_means_the_same_hosts_in_the_same_order(
     asked: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
