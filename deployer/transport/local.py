@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from deployer.spec.connection import Become
 from deployer.transport import Completed, Stream
+from deployer.transport.commands import Commands
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines
-from deployer.transport.processes import ProcessPipes, end, start
+from deployer.transport.processes import end, start
 from deployer.transport.stream import TimedStream
 
 # sshd starts commands with little more than this. The rest of our environment may hold
@@ -28,36 +29,29 @@ class Local:
         become: Become | None = None,
         timeouts: Deadlines | None = None,
     ) -> None:
-        self._host = host
-        self._become = become
-        self._timeouts = timeouts or Deadlines()
+        self._commands = Commands(host, self._hold, become=become, timeouts=timeouts or Deadlines())
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """Run a command; kill it, and what it started, when the time is up."""
-        talk = Conversation(
-            self._host,
-            argv,
-            stdin=stdin,
-            timeout=timeout,
-            become=self._become,
-            become_within=self._timeouts.become,
-        )
+        return self._commands.run(argv, stdin=stdin, timeout=timeout)
+
+    @staticmethod
+    def _hold(talk: Conversation) -> Completed:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            process = start(talk.argv, environment)
+            pipes = start(talk.argv, environment, terminal=talk.on_terminal)
         except FileNotFoundError as error:  # in the words and the statuses of a shell
             return Completed(status=127, stdout=b"", stderr=str(error).encode())
         except OSError as error:
             return Completed(status=126, stdout=b"", stderr=str(error).encode())
         try:
-            with ProcessPipes(process) as pipes:
+            with pipes:
                 talk.hold(pipes)
-            process.wait(talk.seconds_left)
+            status = pipes.process.wait(talk.seconds_left)
         except subprocess.TimeoutExpired as error:
             raise talk.overdue() from error
         finally:
-            end(process)
-        status = process.returncode
+            end(pipes.process)
         return talk.completed(status if status >= 0 else 128 - status)  # as a shell puts it
 
     def dial(self, address: str, port: int, *, timeout: float) -> Stream:

@@ -21,13 +21,13 @@ from deployer.errors import HostError, Interrupted, Unreachable
 from deployer.spec.connection import Become, Connection
 from deployer.transport import Completed, Stream
 from deployer.transport.backoff import persistently
-from deployer.transport.becoming import NeedsTerminal
+from deployer.transport.commands import Commands
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up
 from deployer.transport.environment import environment
 from deployer.transport.openssh_login import Questions, failure, master_arguments
 from deployer.transport.openssh_master import Master
-from deployer.transport.processes import ProcessPipes, end, start
+from deployer.transport.processes import end, start
 from deployer.transport.ssh_config import SshConfig
 from deployer.transport.stream import ForwardingRefused, TimedStream
 
@@ -50,37 +50,22 @@ class OpenSSH:
     ) -> None:
         self._host = host
         self._master = master
-        self._become = become
-        self._timeouts = timeouts
         self._used = False
-        self._on_terminal = False
+        self._commands = Commands(host, self._hold, become=become, timeouts=timeouts)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """Run a command as the user who owns the target; give it up when the time is up."""
-        try:
-            return self._run(argv, stdin=stdin, timeout=timeout)
-        except NeedsTerminal:  # requiretty: nothing was started, and the next will be the same
-            self._on_terminal = True
-            return self._run(argv, stdin=stdin, timeout=timeout)
+        return self._commands.run(argv, stdin=stdin, timeout=timeout)
 
-    def _run(self, argv: Sequence[str], *, stdin: bytes, timeout: float) -> Completed:
-        talk = Conversation(
-            self._host,
-            argv,
-            stdin=stdin,
-            timeout=timeout,
-            become=self._become,
-            become_within=self._timeouts.become,
-            terminal=self._on_terminal,
-        )
+    def _hold(self, talk: Conversation) -> Completed:
         if not self._master.is_open:
             raise self._lost()
         self._used = True
-        process = start(
-            self._master.command(shlex.join(talk.argv), terminal=talk.on_terminal), environment()
-        )
+        command = self._master.command(shlex.join(talk.argv), terminal=talk.on_terminal)
+        pipes = start(command, environment())
+        process = pipes.process
         try:
-            with ProcessPipes(process) as pipes:
+            with pipes:
                 talk.hold(pipes)
             process.wait(talk.seconds_left)
         except subprocess.TimeoutExpired as error:

@@ -18,7 +18,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from deployer.errors import HostError, Interrupted, Unreachable
 from deployer.spec.connection import Become
 from deployer.transport import Completed, Stream
-from deployer.transport.becoming import NeedsTerminal
+from deployer.transport.commands import Commands
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up, shutdown_after
 from deployer.transport.stream import ForwardingRefused, TimedStream
@@ -57,10 +57,8 @@ class SSH:
         self._host = host
         self._session = session
         self._wire = wire
-        self._become = become
-        self._timeouts = timeouts
         self._used = False
-        self._on_terminal = False
+        self._commands = Commands(host, self._hold, become=become, timeouts=timeouts)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """
@@ -69,23 +67,10 @@ class SSH:
         When the time is up the whole connection is given up, since nothing less is sure to
         wake every thread that waits for it.
         """
-        try:
-            return self._run(argv, stdin=stdin, timeout=timeout)
-        except NeedsTerminal:  # requiretty: nothing was started, and the next will be the same
-            self._on_terminal = True
-            return self._run(argv, stdin=stdin, timeout=timeout)
+        return self._commands.run(argv, stdin=stdin, timeout=timeout)
 
-    def _run(self, argv: Sequence[str], *, stdin: bytes, timeout: float) -> Completed:
-        talk = Conversation(
-            self._host,
-            argv,
-            stdin=stdin,
-            timeout=timeout,
-            become=self._become,
-            become_within=self._timeouts.become,
-            terminal=self._on_terminal,
-        )
-        with shutdown_after(timeout, self._wire.connection) as rang:
+    def _hold(self, talk: Conversation) -> Completed:
+        with shutdown_after(talk.seconds_left, self._wire.connection) as rang:
             try:
                 status = self._execute(talk)
             except LOST as error:

@@ -182,6 +182,7 @@ def logged_in_by_openssh(
     params=[
         "local",
         "local+sudo",
+        "local+su+terminal",
         "ssh",
         "ssh+sudo",
         "ssh+sudo+password",
@@ -205,6 +206,11 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
         if os.geteuid() != 0:
             pytest.skip("needs root, whom sudo asks for no password")
         yield Local(become=Become())
+        return
+    if way == "local+su+terminal":
+        if os.geteuid() != 0:
+            pytest.skip("needs root, whom su asks for no password")
+        yield Local(become=Become(method="su", password="nobody asks for it"))
         return
     kind, _, rights = way.partition("+")
     user, become = {
