@@ -32,6 +32,7 @@ class Step(StrEnum):
     ACTIVATE = "activate"
     PROBE = "probe"
     ROLL_BACK = "roll back"
+    SOAK = "soak"
     CONFIRM = "confirm"
 
 
@@ -46,7 +47,7 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
-    """Somebody else is at work there."""
+    """Somebody else is at work there, or the run was stopped before it began there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "existing",
             "decision",
             "result",
+            "rolling",
             "plan",
             "platforms",
             "resources",

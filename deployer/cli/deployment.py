@@ -7,7 +7,15 @@ import typer
 
 from deployer.cli.asking import confirm
 from deployer.cli.hosts import Pattern
-from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
+from deployer.cli.options import (
+    CONNECTING,
+    INVENTORY,
+    PASSPHRASE,
+    ROLLS,
+    TELLING,
+    Common,
+    shares,
+)
 from deployer.result import HostResult
 
 CHANGES_PENDING = 2
@@ -71,7 +79,7 @@ def plan(
     _run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode)
 
 
-@shares(*INVENTORY, *CONNECTING, *TELLING, *PASSPHRASE)
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
 def apply(
     common: Common,
     pattern: Pattern = "all",

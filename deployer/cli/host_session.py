@@ -11,6 +11,7 @@ from deployer.cli.session import Session
 from deployer.probe.handshake import Identity
 from deployer.report import results
 from deployer.result import Listener
+from deployer.rolling import Strategy, seconds, serial
 from deployer.spec.connection import Connection, Defaults
 from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
@@ -72,6 +73,23 @@ class HostSession(Session):
         """The connections of this run."""
         return Connector(self.project.known_hosts, timeout=self.common.timeout)
 
+    @cached_property
+    def strategy(self) -> Strategy:
+        """How this run goes through its hosts."""
+        common = self.common
+        return Strategy(
+            serial=serial(common.serial) if common.serial else (),
+            canaries=frozenset(host.name for host in self.hosts(common.canary))
+            if common.canary
+            else frozenset(),
+            order=common.order,
+            seed=int(self.now.timestamp()),
+            soak=seconds(common.soak) if common.soak else 0,
+            max_fail_percentage=common.max_fail_percentage,
+            max_fail=common.max_fail,
+            any_errors_fatal=common.any_errors_fatal,
+        )
+
     def survey(
         self, *, texts: bool = False, settles: bool = False, installs: bool = False
     ) -> Survey:
@@ -102,6 +120,7 @@ class HostSession(Session):
             forks=self.project.forks,
             confirm_timeout=confirm_timeout,
             listen=self.listen,
+            strategy=self.strategy,
         )
 
     def identity(self, directory: Path | None) -> Identity | None:

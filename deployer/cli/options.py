@@ -14,9 +14,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from deployer.rolling import Order
+
 Texts = list[str] | None
 
 CONNECTION = "Connection"
+ROLLING = "Rolling"
 OUTPUT = "Output"
 CA = "CA keys"
 
@@ -119,6 +122,41 @@ class Common:
             "-K", "--ask-become-pass", help="ask for sudo's password", rich_help_panel=CONNECTION
         ),
     ] = False
+    serial: Annotated[
+        str,
+        typer.Option(help="hosts of a batch: 5, 20%, or 1,5,20%", rich_help_panel=ROLLING),
+    ] = ""
+    canary: Annotated[
+        str,
+        typer.Option(help="hosts that come first, of which none may fail", rich_help_panel=ROLLING),
+    ] = ""
+    order: Annotated[Order, typer.Option(help="in which hosts come", rich_help_panel=ROLLING)] = (
+        "inventory"
+    )
+    soak: Annotated[
+        str,
+        typer.Option(
+            help="time between batches: 30s, 2m, 1h", metavar="TIME", rich_help_panel=ROLLING
+        ),
+    ] = ""
+    max_fail_percentage: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=100, help="stop after a batch with more failures", rich_help_panel=ROLLING
+        ),
+    ] = None
+    max_fail: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="stop when more hosts of the run have failed", rich_help_panel=ROLLING
+        ),
+    ] = None
+    any_errors_fatal: Annotated[
+        bool,
+        typer.Option(
+            "--any-errors-fatal", help="stop at the first failure", rich_help_panel=ROLLING
+        ),
+    ] = False
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="tell of every step", rich_help_panel=OUTPUT)
     ] = False
@@ -165,6 +203,15 @@ CONNECTING = (
     "become_method",
     "become_user",
     "ask_become_pass",
+)
+ROLLS = (
+    "serial",
+    "canary",
+    "order",
+    "soak",
+    "max_fail_percentage",
+    "max_fail",
+    "any_errors_fatal",
 )
 TELLING = ("verbose", "as_json")
 PASSPHRASE = ("passphrase_file", "passphrase_command")

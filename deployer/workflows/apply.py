@@ -18,21 +18,22 @@ from deployer.apache.compile import compile_release
 from deployer.apache.material import BackendIdentity, Leaf
 from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, PassphraseMissing
-from deployer.fleet.executor import in_parallel
 from deployer.host.verbs import Switch
 from deployer.pki.profiles import CLIENT, SERVER
 from deployer.probe.handshake import Identity
 from deployer.probe.verdict import Clients
 from deployer.release import Release
 from deployer.result import HostResult, Listener, Outcome, Step
+from deployer.rolling import Strategy
 from deployer.store.deployments import Deployed
 from deployer.store.state import Store
 from deployer.workflows import backends, credentials, inspection, leaves
 from deployer.workflows.account import login_name
 from deployer.workflows.checks import check, refusal
 from deployer.workflows.clients import a_certified_client, knockers
-from deployer.workflows.deploy import Deployment, deploy, expectations, narrated
+from deployer.workflows.deploy import Deployment, expectations, narrated
 from deployer.workflows.material import material_of
+from deployer.workflows.rollout import THE_CONTROLLER, Rollout
 from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import (
     Unlock,
@@ -42,7 +43,6 @@ from deployer.workflows.trust import (
 )
 from deployer.workflows.twins import twins
 
-THE_CONTROLLER = "controller"
 UNPROVEN = "no certified client was tried: give --identity or the passphrase"
 
 
@@ -54,6 +54,8 @@ class Preview:
     """Every host that was reached, sorted by name, changes or not."""
     failed: tuple[HostResult, ...]
     """Every host that could not be looked at, or is left as it is, sorted by name."""
+    names: tuple[str, ...] = ()
+    """All of them, in the order of the inventory."""
     findings: tuple[Finding, ...] = ()
     """What there is to say about the hosts that were looked at."""
 
@@ -78,6 +80,7 @@ class Operator:
     forks: int
     confirm_timeout: int | None = None
     listen: Listener
+    strategy: Strategy = field(default_factory=Strategy)
 
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
@@ -107,6 +110,7 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     return Preview(
         hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
         failed=tuple(sorted(failed, key=lambda one: one.host)),
+        names=tuple(target.name for target in targets),
         findings=tuple(told),
     )
 
@@ -128,28 +132,31 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
             unrecorded=unrecorded,
         )
     if seen.changing:
-        yield from _deploy_all(seen.changing, operator)
+        yield from _deploy_all(seen, operator)
 
 
-def _deploy_all(changing: Sequence[Surveyed], operator: Operator) -> Iterator[HostResult]:
+def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
+    changing = preview.changing
     signed, clients = _issue(changing, operator)
     seen = {one.target.name: one for one in changing}
     ready: list[Deployment] = []
-    for one in changing:
+    failed = {one.host for one in preview.failed}
+    for host in changing:
         try:
-            ready.append(_deployment(one, signed, clients, operator))
+            ready.append(_deployment(host, signed, clients, operator))
         except DeployerError as error:
-            yield HostResult.of_error(one.target.name, error)
+            failed.add(host.target.name)
+            yield HostResult.of_error(host.target.name, error)
 
-    def bring(one: Deployment) -> HostResult:
-        done = deploy(one, operator.listen)
-        return replace(done, unrecorded=_recorded([(seen[one.host.name], one.release)], operator))
-
-    for deployment, result in in_parallel(bring, ready, forks=operator.forks):
-        if isinstance(result, DeployerError):
-            yield HostResult.of_error(deployment.host.name, result)
+    rollout = Rollout(
+        operator.strategy, failed=failed, forks=operator.forks, listen=operator.listen
+    )
+    for one, result in rollout.over(ready, preview.names):
+        if result.outcome is Outcome.CHANGED:
+            noted = _recorded([(seen[one.host.name], one.release)], operator)
+            yield replace(result, unrecorded=noted, unproven=_unproven(one))
         else:
-            yield replace(result, unproven=_unproven(deployment))
+            yield result
 
 
 def _recorded(live: Sequence[tuple[Surveyed, Release]], operator: Operator) -> str:

@@ -44,23 +44,49 @@ class Deployment:
     """Seconds until the new release must answer as expected."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A host on which the release lies ready, rehearsed, and nothing has been switched."""
+
+    deployment: Deployment
+    directory: str
+    """Where the release lies on the host."""
+
+    @property
+    def name(self) -> str:
+        """The inventory's name of the host."""
+        return self.deployment.host.name
+
+
 def deploy(deployment: Deployment, listen: Listener) -> HostResult:
     """Bring a host to its release, or leave it on the one it had."""
+    return switch(prepare(deployment, listen), listen)
+
+
+def prepare(deployment: Deployment, listen: Listener) -> Prepared:
+    """Bring the release to the host and rehearse it; whatever fails here has changed nothing."""
+    host, release = deployment.host, deployment.release
+    try:
+        with narrated(host.name, Step.STAGE, listen):
+            directory = verbs.stage(host, release, deployment.found)
+        with narrated(host.name, Step.REHEARSE, listen) as say:
+            say(verbs.rehearse(host, release, directory))
+    except Interrupted as error:
+        hint = "nothing was switched: the old configuration serves; apply again"
+        raise StepFailed(host.name, error.step, error.cause, hint=hint) from error
+    return Prepared(deployment=deployment, directory=directory)
+
+
+def switch(prepared: Prepared, listen: Listener) -> HostResult:
+    """Switch a host to what lies ready there, prove it, and confirm it or have it undone."""
+    deployment = prepared.deployment
     host, release = deployment.host, deployment.release
 
     def step(name: Step) -> AbstractContextManager[Callable[[str], None]]:
         return narrated(host.name, name, listen)
 
     try:
-        with step(Step.STAGE):
-            directory = verbs.stage(host, release, deployment.found)
-        with step(Step.REHEARSE) as say:
-            say(verbs.rehearse(host, release, directory))
-    except Interrupted as error:
-        hint = "nothing was switched: the old configuration serves; apply again"
-        raise StepFailed(host.name, error.step, error.cause, hint=hint) from error
-    try:
-        _switch(deployment, directory, step)
+        _switch(deployment, prepared.directory, step)
     except Interrupted as error:
         hint = (
             f"if it was not confirmed, {host.name} goes back by itself within "

@@ -26,7 +26,7 @@ class Settings:
     transport: Literal["ssh", "openssh"] = "ssh"
     inventory_compat: Literal["strict", "ansible"] = "strict"
     """`ansible`: what Ansible passes over with a warning is no error."""
-    forks: int = 10
+    forks: int = 50
 
 
 def read_settings(path: Path) -> Settings:

@@ -1,0 +1,133 @@
+"""
+Rollout: many hosts brought to their releases, in batches, and stopped when too many fail.
+
+Without batches each host is switched as soon as it is ready. With them every release lies ready and
+rehearsed on its host before the first is switched: what fails without harm has failed by then.
+"""
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+
+from deployer.errors import DeployerError
+from deployer.fleet.executor import in_parallel
+from deployer.result import Event, HostResult, Listener, Outcome, Step
+from deployer.rolling import Strategy
+from deployer.workflows.deploy import Deployment, Prepared, deploy, prepare, switch
+
+THE_CONTROLLER = "controller"
+_WELL = frozenset({Outcome.CHANGED, Outcome.UNCHANGED})
+
+Ended = Iterator[tuple[Deployment, HostResult]]
+"""Hosts, each with how it ended, as they end."""
+
+
+class Rollout:
+    """One run over its hosts, as a strategy says."""
+
+    def __init__(
+        self, strategy: Strategy, *, failed: Collection[str], forks: int, listen: Listener
+    ) -> None:
+        """`failed`: hosts of the run that have failed already."""
+        self._strategy = strategy
+        self._forks = forks
+        self._listen = listen
+        self._gate = Gate(strategy, failed)
+        self._prepared: dict[str, Prepared] = {}
+
+    def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
+        """
+        Deploy hosts. One that was not begun, because too many others had failed, is `skipped`.
+
+        `names` are all hosts of the run in the order of the inventory, with those to which nothing
+        is brought: they have their places in the batches.
+        """
+        waiting = {one.host.name: one for one in deployments}
+        if self._strategy.rolls and not self._gate.reason:
+            for one, result in self._prepare(deployments):
+                del waiting[one.host.name]
+                yield one, result
+        begun = False
+        for batch in self._strategy.batches(names):
+            members = [waiting[name] for name in batch if name in waiting]
+            if begun and members and not self._gate.reason:
+                self._soak()
+            begun = begun or bool(members)
+            yield from self._bring(members)
+            self._gate.close_after(batch)
+
+    def _prepare(self, deployments: Sequence[Deployment]) -> Ended:
+        """Bring every release to its host; yield the hosts on which that failed."""
+
+        def work(one: Deployment) -> Prepared:
+            return prepare(one, self._listen)
+
+        for one, found in in_parallel(work, deployments, forks=self._forks):
+            if isinstance(found, DeployerError):
+                self._gate.failed(one.host.name)
+                yield one, HostResult.of_error(one.host.name, found)
+            else:
+                self._prepared[one.host.name] = found
+
+    def _bring(self, members: Sequence[Deployment]) -> Ended:
+        for one, result in in_parallel(self._one, members, forks=self._forks):
+            if isinstance(result, DeployerError):
+                yield one, HostResult.of_error(one.host.name, result)
+            else:
+                yield one, result
+
+    def _one(self, deployment: Deployment) -> HostResult:
+        name = deployment.host.name
+        if self._gate.reason:
+            return _skipped(name, self._gate.reason)
+        ready = self._prepared.get(name)
+        try:
+            return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
+        except DeployerError:
+            # Here rather than where it is yielded: others are about to begin.
+            self._gate.failed(name)
+            raise
+
+    def _soak(self) -> None:
+        seconds = self._strategy.soak
+        if seconds:
+            self._listen(Event(host=THE_CONTROLLER, step=Step.SOAK, ended=False))
+            threading.Event().wait(seconds)
+            detail = f"{seconds:g} s"
+            self._listen(Event(host=THE_CONTROLLER, step=Step.SOAK, ended=True, detail=detail))
+
+
+class Gate:
+    """What lets hosts begin, until too many have failed."""
+
+    def __init__(self, strategy: Strategy, failed: Collection[str]) -> None:
+        self._strategy = strategy
+        self._failed: set[str] = set()
+        self._lock = threading.Lock()
+        self.reason = ""
+        """Why nothing begins any more."""
+        for name in sorted(failed):
+            self.failed(name)
+
+    def failed(self, name: str) -> None:
+        """Take notice of a host that has failed."""
+        with self._lock:
+            self._failed.add(name)
+            self._close(self._strategy.at_once(name, len(self._failed)))
+
+    def close_after(self, batch: Collection[str]) -> None:
+        """Decide whether another batch may begin after this one."""
+        with self._lock:
+            count = len(self._failed.intersection(batch))
+            self._close(self._strategy.after_batch(len(batch), count))
+
+    def _close(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+
+def _skipped(name: str, reason: str) -> HostResult:
+    return HostResult(
+        host=name,
+        outcome=Outcome.SKIPPED,
+        summary=f"not begun: {reason}",
+        hint="it has what it had; apply again when that is mended",
+    )
