@@ -15,6 +15,9 @@ from deployer.observation import Observation
 from deployer.pki.keys import KeyType, key_type
 from deployer.pki.renewal import due_at
 
+ASKED_FOR = "a new one was asked for"
+"""Why a certificate that is good is replaced: `deployer rotate`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

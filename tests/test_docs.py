@@ -10,7 +10,7 @@ import yaml
 
 from tests.hosts.fleet import FleetHost
 from tests.journey.workbench import deployer
-from tests.typed import sessions, type_in
+from tests.typed import Session, sessions, type_in
 
 DOCS = Path(__file__).parent.parent / "docs"
 SHOWN_SERIAL = "5b1f0c9a7e42"
@@ -92,6 +92,24 @@ def test_the_page_of_connections_runs_as_shown(
     variables["ansible_user"] = "deploy"
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
     type_in(typed[sudoers:], tmp_path, environment)
+
+
+def test_the_page_of_runs_runs_as_shown(
+    environment: dict[str, str], tmp_path: Path, fleet_host: FleetHost
+) -> None:
+    variables = {
+        "ansible_host": fleet_host.address,
+        "ansible_user": fleet_host.user,
+        "ansible_ssh_private_key_file": str(fleet_host.private_key_file),
+        "apache_vhosts": [{"server_name": "www.example.com", "document_root": "/var/www/html"}],
+    }
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"web1": variables}}}))
+    (tmp_path / "deployer.toml").write_text(
+        f'inventory = ["hosts.yml"]\nknown_hosts = ["{fleet_host.known_hosts}"]\n'
+    )
+    founding: Session = [("deployer ca init --name Example", [])]
+
+    type_in([*founding, *sessions(DOCS / "runs.md")], tmp_path, environment)
 
 
 SHOWN_AS_REFUSED = {

@@ -1,7 +1,9 @@
-"""`deployer render`, `deployer plan` and `deployer apply`."""
+"""`deployer render`, `plan`, `apply` and `rotate`."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +21,10 @@ from deployer.cli.options import (
 from deployer.result import HostResult
 
 CHANGES_PENDING = 2
+ROTATES_IN = "1,20%"
+"""The batches of a rotation for which nothing else was said."""
+
+Renewed = Literal["leaf", "crl"]
 
 
 Diff = Annotated[bool, typer.Option("-D", "--diff", help="show what changes in Apache's files")]
@@ -116,6 +122,42 @@ def apply(
     )
 
 
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
+def rotate(
+    common: Common,
+    pattern: Pattern = "all",
+    what: Annotated[
+        Literal["leaf", "crl"],
+        typer.Option("--what", help="certificates with new keys, or revocation lists alone"),
+    ] = "leaf",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    check: Annotated[
+        bool, typer.Option("-C", "--check", help="only say what would be done")
+    ] = False,
+    identity: Annotated[
+        Path | None,
+        typer.Option(help="a directory of `client issue`, to prove that clients get in"),
+    ] = None,
+    confirm_timeout: Annotated[
+        int | None,
+        typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
+    ] = None,
+) -> None:
+    """Issue certificates again, with new keys, and bring them to the hosts batch by batch."""
+    _run(
+        # One host first: what is wrong with a new certificate is wrong with all of them.
+        common if common.serial or common.canary else replace(common, serial=ROTATES_IN),
+        pattern,
+        diff=False,
+        check=check,
+        detailed_exitcode=False,
+        yes=yes,
+        identity=identity,
+        confirm_timeout=confirm_timeout,
+        anew=(what,),
+    )
+
+
 def _run(
     common: Common,
     pattern: str,
@@ -127,6 +169,7 @@ def _run(
     install: bool = False,
     identity: Path | None = None,
     confirm_timeout: int | None = None,
+    anew: Collection[Renewed] = (),
 ) -> None:
     from deployer.cli.host_session import HostSession
     from deployer.report import plans, results
@@ -138,8 +181,10 @@ def _run(
             session.name_hosts(pattern)
             return
         targets = session.targets(pattern)
-        operator = session.operator(identity=identity, confirm_timeout=confirm_timeout)
-        survey = session.survey(texts=diff, settles=not check, installs=install and not check)
+        operator = session.operator(identity=identity, confirm_timeout=confirm_timeout, anew=anew)
+        survey = session.survey(
+            texts=diff, settles=not check, installs=install and not check, anew=anew
+        )
         seen = preview(survey, targets, operator)
         if common.as_json:
             plans.show_json(seen)

@@ -1,6 +1,7 @@
 """A run that speaks of hosts: the inventory, who is at work, and the connections."""
 
 import getpass
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
 from deployer.workflows.own_templates import templates_of
-from deployer.workflows.survey import Survey, Target
+from deployer.workflows.survey import Renewed, Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
 
@@ -91,7 +92,12 @@ class HostSession(Session):
         )
 
     def survey(
-        self, *, texts: bool = False, settles: bool = False, installs: bool = False
+        self,
+        *,
+        texts: bool = False,
+        settles: bool = False,
+        installs: bool = False,
+        anew: Collection[Renewed] = (),
     ) -> Survey:
         """Open the connections of this run."""
         survey = Survey(
@@ -103,11 +109,16 @@ class HostSession(Session):
             texts=texts,
             settles=settles,
             installs=installs,
+            anew=anew,
         )
         return self._open.enter_context(survey)
 
     def operator(
-        self, *, identity: Path | None = None, confirm_timeout: int | None = None
+        self,
+        *,
+        identity: Path | None = None,
+        confirm_timeout: int | None = None,
+        anew: Collection[Renewed] = (),
     ) -> Operator:
         """Say who is at work, and with which keys."""
         return Operator(
@@ -121,6 +132,7 @@ class HostSession(Session):
             confirm_timeout=confirm_timeout,
             listen=self.listen,
             strategy=self.strategy,
+            anew=anew,
         )
 
     def identity(self, directory: Path | None) -> Identity | None:

@@ -8,7 +8,7 @@ and nothing is switched before it was issued, recorded, checked and rehearsed.
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -34,7 +34,7 @@ from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, expectations, narrated
 from deployer.workflows.material import material_of
 from deployer.workflows.rollout import THE_CONTROLLER, Rollout
-from deployer.workflows.survey import Survey, Surveyed, Target
+from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
 from deployer.workflows.trust import (
     Unlock,
     crls_due,
@@ -81,6 +81,8 @@ class Operator:
     confirm_timeout: int | None = None
     listen: Listener
     strategy: Strategy = field(default_factory=Strategy)
+    anew: Collection[Renewed] = ()
+    """What is issued again although it is good."""
 
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
@@ -218,7 +220,7 @@ def _sign(changing: Sequence[Surveyed], operator: Operator) -> _Signed:
             *backends.looked_into(vhost, store, one.supplies, now=operator.now),
         )
     }
-    for authority in crls_due(store, operator.now):
+    for authority in crls_due(store, operator.now, anew="crl" in operator.anew):
         if authority.certificate in used:
             store.crls.publish(
                 operator.unlock(authority.name, authority.generation), now=operator.now

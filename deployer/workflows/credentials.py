@@ -14,6 +14,7 @@ from cryptography import x509
 
 from deployer.apache.material import BackendIdentity
 from deployer.decision import (
+    ASKED_FOR,
     HeldIdentity,
     Wanted,
     certificate_path,
@@ -57,8 +58,10 @@ def unissued(spec: ServerSpec) -> dict[str, BackendIdentity]:
     return {vhost.slug: UNISSUED for vhost, _ in _presenting(spec)}
 
 
-def decide(spec: ServerSpec, found: Observation, store: Store, now: datetime) -> Credentials:
-    """Keep the identities that are good, and say why the others are not."""
+def decide(
+    spec: ServerSpec, found: Observation, store: Store, now: datetime, *, anew: bool = False
+) -> Credentials:
+    """Keep the identities that are good, and say why the others are not; `anew`: replace all."""
     kept: dict[str, BackendIdentity] = {}
     due: dict[str, str] = {}
     there: dict[str, x509.Certificate] = {}
@@ -70,7 +73,7 @@ def decide(spec: ServerSpec, found: Observation, store: Store, now: datetime) ->
             key_type=vhost.key_type,
             issuer=store.authorities.current(CLIENT.authority).certificate,
         )
-        reason = reason_to_identify(wanted, held, found, now)
+        reason = reason_to_identify(wanted, held, found, now) or (ASKED_FOR if anew else None)
         digest = kept_identity(vhost.slug, found)
         if held is not None:
             there[vhost.slug] = held.certificate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployer.apache.material import Leaf
-from deployer.decision import Held, Wanted, reason_to_issue
+from deployer.decision import ASKED_FOR, Held, Wanted, reason_to_issue
 from deployer.observation import Observation
 from deployer.pki import pem
 from deployer.pki.authority import Signer
@@ -41,9 +41,19 @@ class Decision:
 
 
 def decide(
-    spec: ServerSpec, found: Observation, store: Store, supplies: Supplies, now: datetime
+    spec: ServerSpec,
+    found: Observation,
+    store: Store,
+    supplies: Supplies,
+    now: datetime,
+    *,
+    anew: bool = False,
 ) -> Decision:
-    """Keep what is good or not ours to issue, and say why the rest is not."""
+    """
+    Keep what is good or not ours to issue, and say why the rest is not.
+
+    `anew`: what is ours to issue is replaced, good or not.
+    """
     kept: dict[str, Leaf] = {}
     due: dict[str, str] = {}
     issuer = store.authorities.current(SERVER.authority)
@@ -71,7 +81,7 @@ def decide(
             key_type=vhost.key_type,
             issuer=issuer.certificate,
         )
-        reason = reason_to_issue(wanted, held, found, now)
+        reason = reason_to_issue(wanted, held, found, now) or (ASKED_FOR if anew else None)
         if reason is not None:
             due[vhost.slug] = reason
         elif held is not None:

@@ -4,13 +4,13 @@ Survey: reach every host once, look at it, and say what would have to change.
 This is the whole of a dry run, and the first half of an apply.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from deployer.apache.compile import compile_release
 from deployer.apache.rendering import Templates
@@ -41,6 +41,9 @@ from deployer.workflows.leaves import Decision
 from deployer.workflows.material import material_of
 from deployer.workflows.supplies import Supplies, SupplyReader
 from deployer.workflows.trust import admitting_ours, crls_due
+
+Renewed = Literal["leaf", "crl"]
+"""What can be issued again: the certificates of servers and of their identities, or the lists."""
 
 
 class Connect(Protocol):
@@ -104,12 +107,14 @@ class Survey(AbstractContextManager["Survey"]):
         texts: bool = False,
         settles: bool = False,
         installs: bool = False,
+        anew: Collection[Renewed] = (),
     ) -> None:
         """
         Begin a run in the project directory `root`.
 
         `settles`: finish first what an interrupted run left. `installs`: install Apache and
-        mod_ssl where they are missing. With neither nothing is changed.
+        mod_ssl where they are missing. With neither nothing is changed. `anew` is what is to be
+        issued again although it is good.
         """
         self._connect = connect
         self._store = store
@@ -119,7 +124,8 @@ class Survey(AbstractContextManager["Survey"]):
         self._texts = texts
         self._settles = settles
         self._installs = installs
-        self._stale = crls_due(store, now)
+        self._anew = anew
+        self._stale = crls_due(store, now, anew="crl" in anew)
         self._open: list[Transport] = []
 
     def of(
@@ -188,8 +194,9 @@ class Survey(AbstractContextManager["Survey"]):
         spec, found, platform = target.spec, seen.found, seen.platform
         try:
             fit(seen, target.connection)
-            decision = leaves.decide(spec, found, self._store, supplies, self._now)
-            identities = credentials.decide(spec, found, self._store, self._now)
+            anew = "leaf" in self._anew
+            decision = leaves.decide(spec, found, self._store, supplies, self._now, anew=anew)
+            identities = credentials.decide(spec, found, self._store, self._now, anew=anew)
             material = material_of(
                 spec,
                 decision.preview(),

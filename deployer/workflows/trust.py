@@ -160,9 +160,11 @@ def unsigned(release: Release) -> frozenset[str]:
     )
 
 
-def crls_due(store: Store, now: datetime) -> tuple[Authority, ...]:
+def crls_due(store: Store, now: datetime, *, anew: bool = False) -> tuple[Authority, ...]:
     """
     List the authorities whose lists should be signed anew, and whose keys are here.
+
+    `anew`: whether that has been asked for, of all of them.
 
     A root whose key was taken elsewhere must not keep every host from its release for half a
     year: its list is good until then, and status warns.
@@ -176,6 +178,8 @@ def crls_due(store: Store, now: datetime) -> tuple[Authority, ...]:
                 "newer one that revokes more",
                 hint=f"deployer ca crl {ca.name} --renew --root-key FILE",
             )
+    if anew:
+        return tuple(one.authority for one in store.authorities.records() if one.has_key)
     return tuple(ca for ca in due if ca.certificate in here)
 
 
