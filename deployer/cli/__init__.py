@@ -4,7 +4,7 @@ import gc
 import signal
 import sys
 
-from deployer.cli import streams
+from deployer.cli import interrupts, streams
 from deployer.errors import DeployerError, UsageError
 
 OBJECTS_BEFORE_A_COLLECTION = 100_000
@@ -17,13 +17,16 @@ def main() -> None:
 
     gc.set_threshold(OBJECTS_BEFORE_A_COLLECTION)
     streams.open_all()
+    interrupts.heed()
     try:
         sys.exit(run(sys.argv[1:]))
     except DeployerError as problem:
         console.error(problem)
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    except (KeyboardInterrupt, SystemExit):
+        if interrupts.have_come():  # Typer makes a status of its own of them
+            sys.exit(interrupts.exit_status())
+        raise
     except streams.NobodyReads:
         streams.abandon_stdout()
         sys.exit(128 + signal.SIGPIPE)

@@ -115,7 +115,7 @@ def connection(host: Host, defaults: Defaults) -> Connection:
     retries = reading.number((RETRIES,), "a number", low=0, high=_MOST_RETRIES)
     said = {
         "port": port,
-        "identityfile": private_key_file,
+        "identityfile": private_key_file and _quoted(private_key_file),
         "user": user,
         "connecttimeout": timeout,
         "connectionattempts": retries and retries + 1,
@@ -159,6 +159,11 @@ def _become(reading: Reading, defaults: Defaults) -> Become | None:
         user=user or defaults.become_user,
         password=reading.text(become_password(method), defaults.become_password, _secret),
     )
+
+
+def _quoted(path: str) -> str:
+    """Write a path as one word of ssh_config(5)."""
+    return f'"{path}"' if " " in path and '"' not in path else path
 
 
 def _address(text: str) -> str:

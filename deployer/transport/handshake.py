@@ -146,7 +146,8 @@ def check_host_key(
     if verdict is Verdict.TRUSTED and shown.blob in revoked_keys(route):
         verdict = Verdict.REVOKED
     if verdict is Verdict.UNKNOWN and route.accept_new:
-        remember(known_hosts.home, [(route, shown)])
+        # Believed once: the next connection of this run has to show the same key.
+        known_hosts.add(remember(known_hosts.home, [(route, shown)]), source=str(known_hosts.home))
         return
     if verdict is not Verdict.TRUSTED:
         cause, hint = _explained(route, shown, verdict, known)

@@ -111,7 +111,9 @@ class Hops:
     def _to(self, hops: tuple[Hop, ...], route: Route) -> Route:
         """Settle the way to the last of these hops, through those before it."""
         own = self._config.hop(hops[-1], route)
-        return replace(own, hops=hops[:-1])
+        before = hops[:-1]
+        # A chain that was named wins over what its members would do alone, as it does in ssh(1).
+        return replace(own, hops=before, proxy_command="" if before else own.proxy_command)
 
 
 def _about(route: Route, hop: Hop, error: Unreachable) -> Unreachable:

@@ -22,9 +22,9 @@ def recorded_name(route: Route) -> str:
     return f"[{route.known_as}]:{route.port}"
 
 
-def remember(file: Path, keys: Iterable[tuple[Route, HostKey]]) -> None:
+def remember(file: Path, keys: Iterable[tuple[Route, HostKey]]) -> str:
     """
-    Add keys to a known_hosts file, which is made if it is not there.
+    Add keys to a known_hosts file, which is made if it is not there; return the lines.
 
     The lines are one write under a lock, so that several runs at once do not mix them, and a
     line that somebody left without its end is ended first.
@@ -45,6 +45,7 @@ def remember(file: Path, keys: Iterable[tuple[Route, HostKey]]) -> None:
         raise DeployerError(
             f"cannot write {file}: {error.strerror}", hint=f"ls -la {file.parent}"
         ) from error
+    return "".join(lines)
 
 
 def _line(route: Route, key: HostKey) -> str:

@@ -96,9 +96,11 @@ def by_command(route: Route) -> Wire:
     words = _LastWords(process.stderr)
 
     def release() -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGTERM)
-        threading.Thread(target=process.wait, daemon=True).start()
+        # Until it has been waited for, its number belongs to nobody else.
+        if process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGTERM)
+            threading.Thread(target=process.wait, daemon=True).start()
 
     return Wire(ours, release, words.said)
 

@@ -33,7 +33,7 @@ from deployer.workflows.checks import check, refusal
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, expectations, narrated
 from deployer.workflows.material import material_of
-from deployer.workflows.rollout import THE_CONTROLLER, Rollout
+from deployer.workflows.rollout import THE_CONTROLLER, Rollout, skipped
 from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
 from deployer.workflows.trust import (
     Unlock,
@@ -135,6 +135,12 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
         )
     if seen.changing:
         yield from _deploy_all(seen, operator)
+
+
+def not_begun(seen: Preview, done: Sequence[HostResult]) -> list[HostResult]:
+    """Say of each host to which an interrupted run did not come that it has what it had."""
+    told = {one.host for one in done}
+    return [skipped(name, "interrupted") for name in seen.names if name not in told]
 
 
 def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:

@@ -78,7 +78,7 @@ class Rollout:
     def _one(self, deployment: Deployment) -> HostResult:
         name = deployment.host.name
         if self._gate.reason:
-            return _skipped(name, self._gate.reason)
+            return skipped(name, self._gate.reason)
         ready = self._prepared.get(name)
         try:
             return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
@@ -124,10 +124,11 @@ class Gate:
         self.reason = self.reason or reason
 
 
-def _skipped(name: str, reason: str) -> HostResult:
+def skipped(name: str, reason: str) -> HostResult:
+    """Say of a host that nothing was begun there, and why."""
     return HostResult(
         host=name,
         outcome=Outcome.SKIPPED,
         summary=f"not begun: {reason}",
-        hint="it has what it had; apply again when that is mended",
+        hint="it has what it had: apply again",
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import Unreachable
-from deployer.spec.connection import Connection
+from deployer.spec.connection import Connection, Defaults, connection
 from deployer.transport.route import DEFAULT_KNOWN_HOSTS, Hop, Route
 from deployer.transport.ssh_config import SshConfig
+from tests.inventory import written
 
 Find = Callable[..., Route]
 
@@ -108,6 +109,16 @@ def test_keys_and_their_tokens_are_found(
     assert route.methods == {"publickey", "keyboard-interactive"}
 
 
+def test_a_key_may_have_a_space_in_its_name() -> None:
+    host = written.host('ansible_ssh_private_key_file: "/keys/my key"')
+    said = connection(host, Defaults(config_file="none"))
+
+    route = SshConfig().route(said)
+
+    assert route.private_key_file == Path("/keys/my key")
+    assert route.identity_files == ()
+
+
 def test_host_keys_are_looked_for_where_it_says(find: Find, tmp_path: Path) -> None:
     route = find(f"""
         UserKnownHostsFile {tmp_path}/%n "{tmp_path}/other"
@@ -131,11 +142,9 @@ def test_host_keys_are_looked_for_where_it_says(find: Find, tmp_path: Path) -> N
 
 def test_known_hosts_of_the_command_line_win(tmp_path: Path) -> None:
     config = SshConfig(known_hosts=[tmp_path / "ours"])
-    connection = Connection(
-        name="web1", address="web1", options=(("userknownhostsfile", "/dev/null"),)
-    )
+    said = Connection(name="web1", address="web1", options=(("userknownhostsfile", "/dev/null"),))
 
-    assert config.route(connection).known_hosts == (tmp_path / "ours",)
+    assert config.route(said).known_hosts == (tmp_path / "ours",)
 
 
 def test_a_proxy_command_is_ready_to_run(find: Find) -> None:

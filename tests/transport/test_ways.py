@@ -250,6 +250,31 @@ def test_a_busy_host_is_tried_again(tmp_path_factory: pytest.TempPathFactory) ->
         assert "MaxStartups" in busy.log()
 
 
+def test_a_new_host_is_believed_once_where_ssh_config_says_so(
+    neighbourhood: Neighbourhood, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    way = neighbourhood
+    known = way.directory / "new_known_hosts"
+    text = f"StrictHostKeyChecking accept-new\nUserKnownHostsFile {known}\nHostKeyAlias web\n"
+    with way.connections() as connections:
+        for _ in range(2):
+            connections.connect(way.way(text)).close()
+        # Another machine takes its place, in the middle of the run.
+        with pytest.raises(Unreachable, match="the host key has changed"):
+            connections.connect(way.way(text, address="one"))
+
+    assert known.read_text() == f"web {way.target.host_key()}\n"
+
+
+def test_the_chain_that_is_named_wins_over_the_proxy_of_its_members(
+    neighbourhood: Neighbourhood,
+) -> None:
+    text = "Host target\n ProxyJump one,two\nHost two\n ProxyCommand false\n"
+
+    with neighbourhood.connected(text) as ssh:
+        assert ssh.run(["true"], timeout=20).status == 0
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return keygen(tmp_path_factory.mktemp("authority") / "ca", "ed25519")
