@@ -58,4 +58,6 @@ def _word(shown: Shown, verdict: Verdict) -> tuple[str, str]:
     # Of a host that one key proves, a key of another kind is no alarm: nobody has recorded it.
     if verdict is Verdict.CHANGED and not shown.is_wrong:
         return "not recorded", ""
+    if verdict is Verdict.UNKNOWN and shown.vouched_for:
+        return "by certificate", ""
     return _WORDS[verdict]

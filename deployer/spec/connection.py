@@ -118,7 +118,7 @@ def connection(host: Host, defaults: Defaults) -> Connection:
         "identityfile": private_key_file and _quoted(private_key_file),
         "user": user,
         "connecttimeout": timeout,
-        "connectionattempts": retries and retries + 1,
+        "connectionattempts": None if retries is None else retries + 1,
     }
     options = (
         *first.options,

@@ -135,24 +135,28 @@ def check_host_key(
 ) -> None:
     """Compare what the host has shown with what is known of it; raise `Unreachable`."""
     shown = shown_key(session)
-    why = ""
-    if shown.is_certificate:
-        algorithms = route.algorithms.authorities
-        verdict, why = known.judge_certificate(
-            shown, route.known_as, now=time.time(), algorithms=algorithms
-        )
-    else:
-        verdict = known.judge(shown)
-    if verdict is Verdict.TRUSTED and shown.blob in revoked_keys(route):
-        verdict = Verdict.REVOKED
-    if verdict is Verdict.UNKNOWN and route.accept_new:
-        # Believed once: the next connection of this run has to show the same key.
-        known_hosts.add(remember(known_hosts.home, [(route, shown)]), source=str(known_hosts.home))
-        return
+    verdict, why = _judged(route, shown, known)
+    if verdict is Verdict.UNKNOWN and route.accept_new and not known.authorities:
+        # Believed once: whoever comes next in this run has to show the same key.
+        with known_hosts.believing:
+            verdict = known_hosts.lookup(route.known_as, route.recorded_port).judge(shown)
+            if verdict is Verdict.UNKNOWN:
+                line = remember(known_hosts.home, [(route, shown)])
+                known_hosts.add(line, source=str(known_hosts.home))
+                return
     if verdict is not Verdict.TRUSTED:
         cause, hint = _explained(route, shown, verdict, known)
         cause = f"{cause}: {why}" if why else cause
         raise Unreachable(route.name, "host key", cause, hint=hint)
+
+
+def _judged(route: Route, shown: HostKey, known: Known) -> tuple[Verdict, str]:
+    if revoked_keys(route) & shown.blobs:
+        return Verdict.REVOKED, ""
+    if not shown.is_certificate:
+        return known.judge(shown), ""
+    algorithms = route.algorithms.authorities
+    return known.judge_certificate(shown, route.known_as, now=time.time(), algorithms=algorithms)
 
 
 def _explained(route: Route, shown: HostKey, verdict: Verdict, known: Known) -> tuple[str, str]:

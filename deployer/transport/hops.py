@@ -42,7 +42,9 @@ class Hops:
         self._config = config
         self._connect = connect
         self._lock = threading.Lock()
-        self._shared: dict[tuple[Hop, ...], _Shared] = {}
+        self._shared: dict[tuple[str | None, tuple[Hop, ...]], _Shared] = {}
+        """By the ssh_config in which their names mean what they mean, and the names."""
+        self._closed = False
 
     def wire(self, route: Route, timeouts: Deadlines) -> Wire:
         """Get a wire to a host through the last of its hops."""
@@ -74,6 +76,7 @@ class Hops:
     def close(self) -> None:
         """End every connection."""
         with self._lock:
+            self._closed = True
             for shared in self._shared.values():
                 if shared.session:
                     shared.session.close()
@@ -82,7 +85,7 @@ class Hops:
     def _session(self, route: Route, timeouts: Deadlines) -> SSH:
         hops = self._chain(route)
         with self._lock:
-            shared = self._shared.setdefault(hops, _Shared())
+            shared = self._shared.setdefault((route.config_file, hops), _Shared())
         with shared.lock:
             if shared.session is not None and shared.session.is_open:
                 return shared.session
@@ -93,6 +96,8 @@ class Hops:
             except Unreachable as error:
                 shared.failure, shared.failed_at = error, time.monotonic()
                 raise _about(route, hops[-1], error) from error
+            if self._closed:
+                shared.session.close()
             return shared.session
 
     def _chain(self, route: Route) -> tuple[Hop, ...]:

@@ -12,6 +12,7 @@ import binascii
 import enum
 import hashlib
 import hmac
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,17 @@ class HostKey:
     def is_certificate(self) -> bool:
         """Whether it is a certificate, and not a key alone."""
         return self.algorithm.endswith(SUFFIX)
+
+    @property
+    def blobs(self) -> frozenset[bytes]:
+        """What may be revoked of it: the key, or a certificate, the key in it and its authority."""
+        if not self.is_certificate:
+            return frozenset({self.blob})
+        try:
+            certificate = parse(self.algorithm, self.blob)
+        except NotVouchedFor:
+            return frozenset({self.blob})
+        return frozenset({self.blob, certificate.key, certificate.authority})
 
     @property
     def fingerprint(self) -> str:
@@ -88,8 +100,7 @@ class Known:
         """
         try:
             certificate = parse(shown.algorithm, shown.blob)
-            revoked = {key.blob for key in self.revoked}
-            if revoked & {certificate.authority, certificate.key, shown.blob}:
+            if shown.blobs & {key.blob for key in self.revoked}:
                 return Verdict.REVOKED, ""
             if certificate.authority in {key.blob for key in self.authorities}:
                 check_host(certificate, name, now=now, algorithms=algorithms)
@@ -115,6 +126,8 @@ class KnownHosts:
     def __init__(self, home: Path = DEFAULT_KNOWN_HOSTS[0]) -> None:
         self.home = home
         """Where a new key belongs: the first of the files that are read."""
+        self.believing = threading.Lock()
+        """Held while a host that nobody knows is believed."""
         self._named: defaultdict[str, list[_Line]] = defaultdict(list)
         self._patterns: list[tuple[Sequence[str], _Line]] = []
         self._hashed: list[tuple[bytes, bytes, _Line]] = []

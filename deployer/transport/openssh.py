@@ -25,7 +25,7 @@ from deployer.transport.commands import Commands
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up
 from deployer.transport.environment import environment
-from deployer.transport.openssh_login import Questions, failure, master_arguments
+from deployer.transport.openssh_login import Questions, configuration, failure, master_arguments
 from deployer.transport.openssh_master import Master
 from deployer.transport.processes import end, start
 from deployer.transport.ssh_config import SshConfig
@@ -143,13 +143,18 @@ def connect(
         cause = "there is no program ssh here"
         raise Unreachable(connection.name, "connect", cause, hint="install OpenSSH's client")
     route = config.route(connection)
-    arguments = master_arguments(
-        connection, known_hosts=known_hosts, accept_new=route.accept_new, timeouts=timeouts
+    timeouts = timeouts.within(route.connect_timeout)
+    text = configuration(
+        connection.config_file, known_hosts=known_hosts, accept_new=route.accept_new
     )
+
+    def arguments(file: Path) -> list[str]:
+        return master_arguments(connection, file, timeouts)
+
     seconds = timeouts.connect + timeouts.handshake + timeouts.authenticate
 
     def reach() -> Master:
-        master = Master(program, arguments, Questions(connection, route.address))
+        master = Master(program, text, arguments, Questions(connection, route))
         try:
             if master.wait(seconds):
                 return master

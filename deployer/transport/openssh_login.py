@@ -8,6 +8,7 @@ from deployer.errors import Unreachable
 from deployer.spec.connection import Connection
 from deployer.transport.backoff import Dropped
 from deployer.transport.deadlines import Deadlines
+from deployer.transport.route import Route
 
 # Said before everything else, so that no file and no variable wins over it (ssh_config(5)).
 _OURS = (
@@ -39,37 +40,54 @@ _HINTS = {
     "connect": "see ansible_host and ansible_port of {name}",
 }
 
-# "me@host's password:" and "(me@host) Password:". A jump host asks with a name of its own.
-_WHOSE = re.compile(r"@([^\s()']+)")
+# "me@host's password:" and "(me@host) Password:", where the name of the user may hold an @ too. A
+# jump host asks with a name of its own.
+_WHOSE = re.compile(r"@([^\s()'@]+)(?:'s |\) )")
+# A host can ask anything, but only with "(me@host)" before it.
+_PASSPHRASE = re.compile(r"Enter passphrase for (?:key )?'(?P<file>[^']+)': ?")
+
+
+def configuration(config_file: str | None, *, known_hosts: Sequence[Path], accept_new: bool) -> str:
+    """
+    Write an ssh_config that holds for this connection and for those to its jump hosts.
+
+    `ssh` hands nothing but the name of this file on to the `ssh` that it starts for a jump host.
+    What is said here comes first, and so nothing that is included wins over it.
+    """
+    lines = [
+        f"StrictHostKeyChecking {'accept-new' if accept_new else 'yes'}",
+        "NoHostAuthenticationForLocalhost no",
+        "VerifyHostKeyDNS no",
+    ]
+    if known_hosts:
+        files = " ".join(f'"{path.expanduser().absolute()}"' for path in known_hosts)
+        lines += [f"UserKnownHostsFile {files}", "GlobalKnownHostsFile /dev/null"]
+    included = [config_file] if config_file else ["~/.ssh/config", "/etc/ssh/ssh_config"]
+    if config_file != "none":
+        lines += [f'Include "{_absolute(path)}"' for path in included]
+    return "\n".join(lines) + "\n"
+
+
+def _absolute(path: str) -> str:
+    # A relative one would be looked for in ~/.ssh.
+    return path if path.startswith("~") else str(Path(path).absolute())
 
 
 def master_arguments(
-    connection: Connection,
-    *,
-    known_hosts: Sequence[Path],
-    accept_new: bool,
-    timeouts: Deadlines,
+    connection: Connection, configuration_file: Path, timeouts: Deadlines
 ) -> list[str]:
     """Write the arguments of an `ssh` that logs in and holds the connection."""
-    said = dict(connection.options)
-    options = list(_OURS)
     asks = connection.password is not None or connection.passphrase is not None
-    options.append(("BatchMode", "no" if asks else "yes"))
-    if not accept_new:
-        options.append(("StrictHostKeyChecking", "yes"))
-    if known_hosts:
-        files = " ".join(f'"{path.expanduser()}"' for path in known_hosts)
-        options += [("UserKnownHostsFile", files), ("GlobalKnownHostsFile", "/dev/null")]
-    if timeouts.given or "connecttimeout" not in said:
-        options.append(("ConnectTimeout", str(max(1, round(timeouts.connect)))))
-    options += [
+    options = [
+        *_OURS,
+        ("BatchMode", "no" if asks else "yes"),
+        ("ConnectTimeout", str(max(1, round(timeouts.connect)))),
         ("ServerAliveInterval", str(timeouts.keepalive)),
         ("ServerAliveCountMax", "3"),
-        *connection.options,
+        *(one for one in connection.options if one[0] != "stricthostkeychecking"),
     ]
-    file = ["-F", connection.config_file] if connection.config_file else []
     words = [word for name, value in options for word in ("-o", f"{name}={value}")]
-    return [*file, "-N", "-T", *words, "--", connection.address]
+    return ["-F", str(configuration_file), "-N", "-T", *words, "--", connection.address]
 
 
 def failure(connection: Connection, said: str, *, seconds: float | None) -> Unreachable:
@@ -86,21 +104,25 @@ def failure(connection: Connection, said: str, *, seconds: float | None) -> Unre
 
 
 class Questions:
-    """What `ssh` may ask, and what it is told: each secret once, and only for its own host."""
+    """What `ssh` may ask, and what it is told: each secret once, and only for what it is for."""
 
-    def __init__(self, connection: Connection, address: str) -> None:
-        """`address`: what ssh_config makes of the connection's own."""
+    def __init__(self, connection: Connection, route: Route) -> None:
         self._password = connection.password
         self._passphrase = connection.passphrase
-        self._names = {connection.address.lower(), address.lower()}
+        self._key = str(connection.private_key_file)
+        names = (connection.address, route.address, route.known_as)
+        self._names = {name.lower() for name in names}
 
     def __call__(self, question: str) -> str | None:
         """Answer a question, or refuse to."""
-        if "passphrase" in question.lower():
+        asked = _PASSPHRASE.fullmatch(question)
+        if asked:
+            if Path(asked["file"]).expanduser() != Path(self._key).expanduser():
+                return None
             said, self._passphrase = self._passphrase, None
             return said
-        asked = _WHOSE.search(question)
-        if "password" in question.lower() and asked and asked[1].lower() in self._names:
+        whose = _WHOSE.search(question)
+        if whose and whose[1].lower() in self._names and "password" in question.lower():
             said, self._password = self._password, None
             return said
         return None

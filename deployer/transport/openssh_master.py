@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from deployer.transport.answering import Answers
@@ -23,18 +23,38 @@ class Master:
     """The `ssh` that holds a connection, and the private directory with the way to it."""
 
     def __init__(
-        self, program: str, arguments: Sequence[str], answer: Callable[[str], str | None]
+        self,
+        program: str,
+        configuration: str,
+        arguments: Callable[[Path], Sequence[str]],
+        answer: Callable[[str], str | None],
     ) -> None:
+        """`arguments` get the file with the configuration; `answer` gets what `ssh` asks."""
         # A socket's path may have some hundred bytes, so this is no subdirectory of anything.
         self._directory = Path(tempfile.mkdtemp(prefix="deployer-"))
         self._program = program
         self._control = self._directory / "c"
-        self.heard = b""
-        """What it has said against us."""
-        self._answers = Answers(self._directory, answer)
+        self._logged_in = False
         self._ready = threading.Event()
-        self._process = subprocess.Popen(
-            [program, "-o", f"ControlPath={self._control}", *arguments],
+        self._said = bytearray()
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self._directory, ignore_errors=True)
+            file = self._directory / "config"
+            file.write_text(configuration, encoding="utf-8")
+            self._answers = Answers(self._directory, answer)
+            undo.callback(self._answers.close)
+            self._process = self._start(arguments(file))
+            undo.pop_all()
+        self._listeners = [
+            threading.Thread(target=self._listen, daemon=True),
+            threading.Thread(target=self._await_login, daemon=True),
+        ]
+        for listener in self._listeners:
+            listener.start()
+
+    def _start(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [self._program, "-o", f"ControlPath={self._control}", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -47,12 +67,11 @@ class Master:
             },
             start_new_session=True,
         )
-        self._listeners = [
-            threading.Thread(target=self._listen, daemon=True),
-            threading.Thread(target=self._await_login, daemon=True),
-        ]
-        for listener in self._listeners:
-            listener.start()
+
+    @property
+    def heard(self) -> bytes:
+        """What it has said against us."""
+        return bytes(self._said)
 
     @property
     def is_open(self) -> bool:
@@ -98,8 +117,6 @@ class Master:
         self._answers.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    _logged_in = False
-
     def _await_login(self) -> None:
         if self._process.stdout is None:
             return
@@ -115,4 +132,4 @@ class Master:
             return
         with self._process.stderr as said:
             while data := os.read(said.fileno(), 4096):
-                self.heard += data
+                self._said += data

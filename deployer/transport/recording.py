@@ -17,7 +17,7 @@ _SALT = 20
 
 def recorded_name(route: Route) -> str:
     """Name a host as known_hosts does: an alias as it is, a port of its own with the address."""
-    if route.host_key_alias or route.port == SSH_PORT:
+    if route.recorded_port == SSH_PORT:
         return route.known_as
     return f"[{route.known_as}]:{route.port}"
 

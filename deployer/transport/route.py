@@ -99,6 +99,11 @@ class Route:
         return self.host_key_alias or self.address
 
     @property
+    def recorded_port(self) -> int:
+        """The port under which known_hosts has the host: an alias stands for itself."""
+        return SSH_PORT if self.host_key_alias else self.port
+
+    @property
     def where(self) -> str:
         """The address with its port, for messages."""
         name = f"[{self.address}]" if ":" in self.address else self.address

@@ -20,7 +20,7 @@ from deployer.transport.handshake import check_host_key, exchange_keys
 from deployer.transport.hops import Hops
 from deployer.transport.known_hosts import HostKey, KnownHosts
 from deployer.transport.login import Login
-from deployer.transport.route import SSH_PORT, Route
+from deployer.transport.route import Route
 from deployer.transport.scanning import scan
 from deployer.transport.session import SSH, close_session
 from deployer.transport.ssh_config import SshConfig
@@ -106,7 +106,7 @@ def connect(
     """
     timeouts = timeouts or Deadlines()
     login = Login(route)
-    known = known_hosts.lookup(route.known_as, SSH_PORT if route.host_key_alias else route.port)
+    known = known_hosts.lookup(route.known_as, route.recorded_port)
 
     def reach() -> SSH:
         wire = _wire(route, timeouts, through)

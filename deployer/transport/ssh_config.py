@@ -20,6 +20,7 @@ from deployer.spec.connection import Connection
 from deployer.spec.connection_names import Way
 from deployer.spec.ssh_arguments import Option
 from deployer.transport.environment import environment
+from deployer.transport.processes import end
 from deployer.transport.route import SSH_PORT, Algorithms, Hop, Route, direct, named
 from deployer.transport.tokens import Tokens, UnknownToken
 
@@ -116,25 +117,29 @@ class SshConfig:
 
     def _run(self, host: str, arguments: Sequence[str]) -> Settings:
         try:
-            ended = subprocess.run(
+            process = subprocess.Popen(
                 [str(self._program), "-G", "-T", *arguments],
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_PATIENCE,
-                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=environment(),
+                start_new_session=True,  # what Match exec starts ends with it
             )
+        except OSError as error:
+            raise Unreachable(host, STEP, f"ssh cannot be executed: {error.strerror}") from error
+        try:
+            out, err = process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired as error:
             cause = f"ssh did not read its configuration within {_PATIENCE} s"
             raise Unreachable(host, STEP, cause, hint="a hanging Match exec?") from error
-        except OSError as error:
-            raise Unreachable(host, STEP, f"ssh cannot be executed: {error.strerror}") from error
-        if ended.returncode != 0:
-            words = ended.stderr.decode(errors="replace").strip().splitlines()
-            said = "; ".join(words[-3:]) or f"ssh -G ended with status {ended.returncode}"
+        finally:
+            end(process)
+        if process.returncode != 0:
+            words = err.decode(errors="replace").strip().splitlines()
+            said = "; ".join(words[-3:]) or f"ssh -G ended with status {process.returncode}"
             raise Unreachable(host, STEP, said, hint=f"ssh -G {arguments[-1]} says the same")
         settings: dict[str, list[str]] = {}
-        for line in ended.stdout.decode(errors="replace").splitlines():
+        for line in out.decode(errors="replace").splitlines():
             name, _, value = line.partition(" ")
             settings.setdefault(name.lower(), []).append(value)
         return settings

@@ -25,6 +25,7 @@ from deployer.transport.tcp import NotResolved, keep_alive, open_connection
 
 _CHUNK = 65536
 _LAST_WORDS = 2000
+_GRACE = 2
 _ENDED = (paramiko.SSHException, OSError, EOFError)
 
 
@@ -98,11 +99,24 @@ def by_command(route: Route) -> Wire:
     def release() -> None:
         # Until it has been waited for, its number belongs to nobody else.
         if process.poll() is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGTERM)
-            threading.Thread(target=process.wait, daemon=True).start()
+            _signal(process, signal.SIGTERM)
+            threading.Thread(target=_see_off, args=(process,), daemon=True).start()
 
     return Wire(ours, release, words.said)
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _see_off(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the end of a program that was asked to end, and insist."""
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGKILL)
+        process.wait()
 
 
 def splice(channel: paramiko.Channel) -> Wire:
@@ -125,7 +139,17 @@ def splice(channel: paramiko.Channel) -> Wire:
 
     for pump in (upwards, downwards):
         threading.Thread(target=pump, name="wire through a jump host", daemon=True).start()
-    return Wire(ours)
+
+    def release() -> None:
+        # By a thread of its own: a jump host that has stopped reading holds up even this.
+        threading.Thread(target=_give_back, args=(channel,), daemon=True).start()
+
+    return Wire(ours, release)
+
+
+def _give_back(channel: paramiko.Channel) -> None:
+    with suppress(*_ENDED):
+        channel.close()
 
 
 class _LastWords:

@@ -9,7 +9,8 @@ from deployer.result import HostResult
 from deployer.spec.connection import Connection
 from deployer.transport.known_hosts import HostKey, Verdict
 from deployer.transport.recording import recorded_name, remember
-from deployer.transport.route import SSH_PORT, Route
+from deployer.transport.revoked import revoked_keys
+from deployer.transport.route import Route
 from deployer.transport.ssh import Connections
 
 
@@ -21,11 +22,13 @@ class Shown:
     keys: tuple[HostKey, ...]
     verdicts: tuple[Verdict, ...]
     """One for each key."""
+    vouched_for: bool = False
+    """Whether an authority vouches for it: then none of its keys is believed by itself."""
 
     @property
     def is_new(self) -> bool:
         """Whether nothing is known of the host."""
-        return set(self.verdicts) == {Verdict.UNKNOWN}
+        return set(self.verdicts) == {Verdict.UNKNOWN} and not self.vouched_for
 
     @property
     def is_wrong(self) -> bool:
@@ -66,11 +69,17 @@ def look(
     failed: list[HostResult] = []
 
     def ask(route: Route) -> Shown:
-        known = ssh.known_hosts(route).lookup(
-            route.known_as, SSH_PORT if route.host_key_alias else route.port
-        )
+        known = ssh.known_hosts(route).lookup(route.known_as, route.recorded_port)
+        revoked = revoked_keys(route)
         keys = ssh.keys(route)
-        return Shown(route=route, keys=keys, verdicts=tuple(map(known.judge, keys)))
+        return Shown(
+            route=route,
+            keys=keys,
+            verdicts=tuple(
+                Verdict.REVOKED if key.blob in revoked else known.judge(key) for key in keys
+            ),
+            vouched_for=bool(known.authorities),
+        )
 
     for route, result in in_parallel(ask, tuple(routes), forks=forks):
         if isinstance(result, DeployerError):

@@ -189,6 +189,10 @@ def test_the_command_line_gives_arguments_to_hosts_that_have_none() -> None:
     assert own.config_file == "theirs"
 
 
+def test_no_retries_is_one_attempt() -> None:
+    assert reach("ansible_ssh_retries: 0").options[-1] == ("connectionattempts", "1")
+
+
 def test_what_the_program_ssh_alone_can_do_is_for_the_transport_that_runs_it() -> None:
     found = reach("""
         ansible_connection: openssh

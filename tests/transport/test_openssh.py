@@ -17,6 +17,7 @@ from deployer.transport import openssh
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.openssh import OpenSSH
 from deployer.transport.openssh_login import Questions
+from deployer.transport.route import Route
 from deployer.transport.ssh_config import SshConfig
 from deployer.transport.stream import ForwardingRefused
 from tests.transport.conftest import PASSWORD, logged_in_by_openssh
@@ -150,9 +151,10 @@ def test_an_encrypted_key_is_opened_with_its_passphrase(
     key = keygen(tmp_path / "locked", "ed25519", passphrase="open sesame")
     allowed = server.home / "authorized_keys"
     allowed.write_text(allowed.read_text() + Path(f"{key}.pub").read_text())
-    only = (("identitiesonly", "yes"), ("identityfile", str(key)))
+    only = (("identitiesonly", "yes"), ("identityfile", str(key)), ("user", "root"))
+    said = {"passphrase": "open sesame", "private_key_file": str(key)}
 
-    with closing(reach(*only, ("user", "root"), passphrase="open sesame")) as ssh:
+    with closing(reach(*only, **said)) as ssh:
         assert ssh.run(["true"], timeout=20).status == 0
 
 
@@ -161,18 +163,62 @@ def test_an_encrypted_key_is_opened_with_its_passphrase(
     [
         ("admin@web1's password: ", "hunter2"),
         ("(admin@web1.internal) Password: ", "hunter2"),
+        ("admin@corp.com@web1's password: ", "hunter2"),
+        ("admin@the-alias's password: ", "hunter2"),
         ("admin@jump's password: ", None),
         ("(admin@jump) Password: ", None),
         ("Enter passphrase for key '/home/me/.ssh/id': ", "sesame"),
+        ("Enter passphrase for '/home/me/.ssh/id': ", "sesame"),
+        ("Enter passphrase for key '/home/me/.ssh/other': ", None),
+        ("(admin@web1) Enter passphrase for key '/home/me/.ssh/id': ", None),
         ("Are you sure you want to continue connecting (yes/no)? ", None),
     ],
 )
 def test_each_question_gets_its_own_answer_and_no_other(question: str, answer: str | None) -> None:
-    connection = Connection(name="x", address="web1", password="hunter2", passphrase="sesame")
-    answers = Questions(connection, "web1.internal")
+    connection = Connection(
+        name="x",
+        address="web1",
+        password="hunter2",
+        passphrase="sesame",
+        private_key_file="/home/me/.ssh/id",
+    )
+    route = Route(name="x", address="web1.internal", user="admin", host_key_alias="the-alias")
+    answers = Questions(connection, route)
 
     assert answers(question) == answer
     assert answers(question) is None
+
+
+@pytest.mark.parametrize(
+    "weakening", ["NoHostAuthenticationForLocalhost yes", "StrictHostKeyChecking no"]
+)
+def test_no_file_weakens_the_check_of_a_host_key(
+    reach: Reach, tmp_path: Path, weakening: str
+) -> None:
+    (tmp_path / "ssh_config").write_text(f"{weakening}\n")
+
+    error = refused(reach, known="", config_file=str(tmp_path / "ssh_config"))
+
+    assert error.step == "host key"
+
+
+def test_the_key_of_a_jump_host_is_checked_as_well(
+    reach: Reach, server: Sshd, tmp_path: Path
+) -> None:
+    (tmp_path / "ssh_config").write_text(
+        "Host web1\n HostName 127.0.0.1\n ProxyJump jump\n"
+        f"Host jump\n HostName localhost\n Port {server.port}\n IdentityFile {server.key}\n"
+        f"Host *\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n"
+    )
+    file = str(tmp_path / "ssh_config")
+    target = f"[127.0.0.1]:{server.port} {server.host_key()}\n"
+    jump = f"[localhost]:{server.port} {server.host_key()}\n"
+
+    error = refused(reach, address="web1", known=target, config_file=file)
+    with closing(reach(address="web1", known=target + jump, config_file=file)) as ssh:
+        assert ssh.run(["true"], timeout=20).status == 0
+
+    assert error.step == "host key"
 
 
 def test_a_lost_connection_is_an_interruption_and_the_next_command_fails_at_once(

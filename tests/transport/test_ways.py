@@ -266,6 +266,25 @@ def test_a_new_host_is_believed_once_where_ssh_config_says_so(
     assert known.read_text() == f"web {way.target.host_key()}\n"
 
 
+@pytest.mark.parametrize("accept", ["yes", "accept-new"])
+def test_a_key_in_the_file_of_revoked_ones_is_never_believed(
+    neighbourhood: Neighbourhood, accept: str
+) -> None:
+    way = neighbourhood
+    revoked = way.directory / "revoked"
+    revoked.write_text(f"# stolen\n{way.target.host_key()} web\n")
+    known = way.directory / "new_known_hosts"
+    text = (
+        f"StrictHostKeyChecking {accept}\nUserKnownHostsFile {known}\nRevokedHostKeys {revoked}\n"
+    )
+
+    refused = pytest.raises(Unreachable, match=r"host key: .* is marked as revoked")
+    with refused, way.connected(text):
+        pass
+
+    assert not known.exists()
+
+
 def test_the_chain_that_is_named_wins_over_the_proxy_of_its_members(
     neighbourhood: Neighbourhood,
 ) -> None:
@@ -298,10 +317,14 @@ def sign(authority: Path, home: Path, principals: str, *options: str) -> None:
     )
 
 
-def reach_certified(server: Sshd, known: str, alias: str = "web1.internal") -> SSH:
+def reach_certified(
+    server: Sshd, known: str, alias: str = "web1.internal", *, revoked: str = ""
+) -> SSH:
     file = server.home / "known"
     file.write_text(known)
+    (server.home / "revoked").write_text(f"{revoked}\n")
     options = (
+        ("revokedhostkeys", str(server.home / "revoked")),
         ("userknownhostsfile", str(file)),
         ("hostkeyalias", alias),
         ("identityfile", str(server.key)),
@@ -337,6 +360,8 @@ def test_a_host_with_a_certificate_of_a_known_authority_is_known(
         ("@cert-authority * {other}", "web1.internal", "its authority is not one"),
         ("@cert-authority * {ca}\n@revoked * {ca}", "web1.internal", "is marked as revoked"),
         ("@cert-authority * {ca}\n@revoked * {key}", "web1.internal", "is marked as revoked"),
+        ("@cert-authority * {ca}\nREVOKED {ca}", "web1.internal", "is marked as revoked"),
+        ("@cert-authority * {ca}\nREVOKED {key}", "web1.internal", "is marked as revoked"),
     ],
 )
 def test_a_certificate_proves_what_it_says_and_no_more(
@@ -345,8 +370,10 @@ def test_a_certificate_proves_what_it_says_and_no_more(
     other = public(keygen(tmp_path / "other", "ed25519"))
     text = known.format(ca=public(authority), other=other, key=certified.host_key())
 
+    lines, _, revoked = text.partition("REVOKED ")
+
     with pytest.raises(Unreachable, match=f"web1: host key: .*{said}"):
-        reach_certified(certified, text + "\n", alias)
+        reach_certified(certified, lines + "\n", alias, revoked=revoked)
 
 
 def test_a_host_known_by_its_key_needs_no_certificate(certified: Sshd, tmp_path: Path) -> None:
