@@ -36,6 +36,17 @@ DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="exit with 2 when there are changes")
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+Check = Annotated[bool, typer.Option("-C", "--check", help="only say what would be done")]
+Identity = Annotated[
+    Path | None,
+    typer.Option(help="a directory of `client issue`, to prove that clients get in"),
+]
+ConfirmTimeout = Annotated[
+    int | None,
+    typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
+]
+
 
 @shares(*INVENTORY)
 def render(
@@ -93,24 +104,16 @@ def plan(
 def apply(
     common: Common,
     pattern: Pattern = "all",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
-    check: Annotated[
-        bool, typer.Option("-C", "--check", help="only say what would be done")
-    ] = False,
+    yes: Yes = False,
+    check: Check = False,
     diff: Diff = False,
     detailed_exitcode: DetailedExitCode = False,
     install: Annotated[
         bool,
         typer.Option("--install", help="install Apache and mod_ssl first where they are missing"),
     ] = False,
-    identity: Annotated[
-        Path | None,
-        typer.Option(help="a directory of `client issue`, to prove that clients get in"),
-    ] = None,
-    confirm_timeout: Annotated[
-        int | None,
-        typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
-    ] = None,
+    identity: Identity = None,
+    confirm_timeout: ConfirmTimeout = None,
 ) -> None:
     """Bring every host to its release: rehearse, switch, prove, or undo."""
     _run(
@@ -134,18 +137,10 @@ def rotate(
         Literal["leaf", "crl"],
         typer.Option("--what", help="certificates with new keys, or revocation lists alone"),
     ] = "leaf",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
-    check: Annotated[
-        bool, typer.Option("-C", "--check", help="only say what would be done")
-    ] = False,
-    identity: Annotated[
-        Path | None,
-        typer.Option(help="a directory of `client issue`, to prove that clients get in"),
-    ] = None,
-    confirm_timeout: Annotated[
-        int | None,
-        typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
-    ] = None,
+    yes: Yes = False,
+    check: Check = False,
+    identity: Identity = None,
+    confirm_timeout: ConfirmTimeout = None,
 ) -> None:
     """Issue certificates again, with new keys, and bring them to the hosts batch by batch."""
     _run(
