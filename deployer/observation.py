@@ -79,6 +79,24 @@ class Observation:
     fits: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Of a certificate's and a key's path: `yes`, `no`, or that the key is `unreadable`."""
 
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """
+        The files of the live release that are not as they were brought, by path.
+
+        Changed, added or removed on the host by somebody: the manifest lies beside them.
+        """
+        brought = {}
+        for line in self.manifest.splitlines():
+            kind, _, rest = line.partition(" ")
+            if kind == "file":
+                _, digest, path = rest.split(" ", 2)
+                brought[path] = digest
+        there = {path: found.digest for path, found in self.files.items()}
+        return tuple(
+            sorted(path for path in brought | there if brought.get(path) != there.get(path))
+        )
+
     def digest(self, path: str) -> str | None:
         """Return the digest of a file of the live release."""
         found = self.files.get(path)

@@ -47,6 +47,11 @@ ConfirmTimeout = Annotated[
     typer.Option(min=1, help="seconds after which a host undoes an unconfirmed switch"),
 ]
 
+OverwriteDrift = Annotated[
+    bool,
+    typer.Option("--overwrite-drift", help="replace files that somebody edited on a host"),
+]
+
 
 @shares(*INVENTORY)
 def render(
@@ -114,6 +119,7 @@ def apply(
     ] = False,
     identity: Identity = None,
     confirm_timeout: ConfirmTimeout = None,
+    overwrite_drift: OverwriteDrift = False,
 ) -> None:
     """Bring every host to its release: rehearse, switch, prove, or undo."""
     _run(
@@ -126,6 +132,7 @@ def apply(
         install=install,
         identity=identity,
         confirm_timeout=confirm_timeout,
+        overwrite_drift=overwrite_drift,
     )
 
 
@@ -141,6 +148,7 @@ def rotate(
     check: Check = False,
     identity: Identity = None,
     confirm_timeout: ConfirmTimeout = None,
+    overwrite_drift: OverwriteDrift = False,
 ) -> None:
     """Issue certificates again, with new keys, and bring them to the hosts batch by batch."""
     _run(
@@ -153,6 +161,7 @@ def rotate(
         yes=yes,
         identity=identity,
         confirm_timeout=confirm_timeout,
+        overwrite_drift=overwrite_drift,
         anew=(what,),
     )
 
@@ -168,19 +177,26 @@ def _run(
     install: bool = False,
     identity: Path | None = None,
     confirm_timeout: int | None = None,
+    overwrite_drift: bool = False,
     anew: Collection[Renewed] = (),
 ) -> None:
     from deployer.cli.host_session import HostSession
     from deployer.report import plans, results
     from deployer.result import exit_status
-    from deployer.workflows.apply import carry_out, not_begun, preview
+    from deployer.workflows.apply import carry_out, not_begun
+    from deployer.workflows.preview import preview
 
     with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return
         targets = session.targets(pattern)
-        operator = session.operator(identity=identity, confirm_timeout=confirm_timeout, anew=anew)
+        operator = session.operator(
+            identity=identity,
+            confirm_timeout=confirm_timeout,
+            anew=anew,
+            overwrites_drift=check or overwrite_drift,
+        )
         survey = session.survey(
             texts=diff, settles=not check, installs=install and not check, anew=anew
         )

@@ -14,10 +14,10 @@ from deployer.report import results
 from deployer.result import Listener
 from deployer.rolling import Strategy, seconds, serial
 from deployer.spec.connection import Connection, Defaults
-from deployer.workflows.apply import Operator
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
 from deployer.workflows.own_templates import templates_of
+from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Renewed, Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
@@ -119,6 +119,7 @@ class HostSession(Session):
         identity: Path | None = None,
         confirm_timeout: int | None = None,
         anew: Collection[Renewed] = (),
+        overwrites_drift: bool = True,
     ) -> Operator:
         """Say who is at work, and with which keys."""
         return Operator(
@@ -133,6 +134,7 @@ class HostSession(Session):
             listen=self.listen,
             strategy=self.strategy,
             anew=anew,
+            overwrites_drift=overwrites_drift,
         )
 
     def identity(self, directory: Path | None) -> Identity | None:

@@ -11,7 +11,7 @@ from deployer.decision import certificate_path
 from deployer.plan import Change, Kind
 from deployer.report import console, differences, findings
 from deployer.result import HostResult
-from deployer.workflows.apply import Preview
+from deployer.workflows.preview import Preview
 from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import unsigned
 

@@ -8,113 +8,35 @@ and nothing is switched before it was issued, recorded, checked and rehearsed.
 import os
 import secrets
 import socket
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from deployer import __version__
-from deployer.advice.finding import Finding
 from deployer.apache.compile import compile_release
 from deployer.apache.material import BackendIdentity, Leaf
-from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, PassphraseMissing
 from deployer.host.verbs import Switch
 from deployer.pki.profiles import CLIENT, SERVER
-from deployer.probe.handshake import Identity
 from deployer.probe.verdict import Clients
 from deployer.release import Release
-from deployer.result import HostResult, Listener, Outcome, Step
-from deployer.rolling import Strategy
+from deployer.result import HostResult, Outcome, Step
 from deployer.store.deployments import Deployed
-from deployer.store.state import Store
-from deployer.workflows import backends, credentials, inspection, leaves
+from deployer.workflows import backends, credentials, leaves
 from deployer.workflows.account import login_name
-from deployer.workflows.checks import check, refusal
+from deployer.workflows.checks import check
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, expectations, narrated
 from deployer.workflows.material import material_of
+from deployer.workflows.preview import Operator, Preview
 from deployer.workflows.rollout import THE_CONTROLLER, Rollout, skipped
-from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
+from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import (
-    Unlock,
     crls_due,
     looked_into,
     unsigned,
 )
-from deployer.workflows.twins import twins
 
 UNPROVEN = "no certified client was tried: give --identity or the passphrase"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What an apply is about to do."""
-
-    hosts: tuple[Surveyed, ...]
-    """Every host that was reached, sorted by name, changes or not."""
-    failed: tuple[HostResult, ...]
-    """Every host that could not be looked at, or is left as it is, sorted by name."""
-    names: tuple[str, ...] = ()
-    """All of them, in the order of the inventory."""
-    findings: tuple[Finding, ...] = ()
-    """What there is to say about the hosts that were looked at."""
-
-    @property
-    def changing(self) -> tuple[Surveyed, ...]:
-        """Return the hosts that differ from their release."""
-        return tuple(host for host in self.hosts if host.plan)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator:
-    """Who applies, and with what. Time was read once, here it is a value."""
-
-    store: Store
-    templates: Templates
-    unlock: Unlock
-    may_unlock: bool
-    """Whether the passphrase is at hand without asking anybody."""
-    identity: Identity | None = field(default=None, repr=False)
-    """A client certificate of their own, to prove that certified clients are let in."""
-    now: datetime
-    forks: int
-    confirm_timeout: int | None = None
-    listen: Listener
-    strategy: Strategy = field(default_factory=Strategy)
-    anew: Collection[Renewed] = ()
-    """What is issued again although it is good."""
-
-
-def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
-    """Look at every host and compare it with its release. Changes nothing."""
-    targets = tuple(targets)
-    everywhere = inspection.sites_of(target.spec for target in targets)
-    hosts: list[Surveyed] = []
-    failed: list[HostResult] = []
-    told: list[Finding] = []
-    surveyed = tuple(survey.of(targets, forks=operator.forks, listen=operator.listen))
-    doubles = twins(one for _, one in surveyed if isinstance(one, Surveyed))
-    for target, result in surveyed:
-        if isinstance(result, DeployerError):
-            failed.append(HostResult.of_error(target.name, result))
-        elif target.name in doubles:
-            failed.append(HostResult.of_error(target.name, doubles[target.name]))
-        elif result.problems:
-            wrong = [problem for found in result.problems.values() for problem in found]
-            failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))
-        else:
-            found = inspection.advised(result, everywhere=everywhere, now=operator.now)
-            told += found
-            if error := inspection.refusal(target.name, found):
-                failed.append(HostResult.of_error(target.name, error))
-            else:
-                hosts.append(result)
-    return Preview(
-        hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
-        failed=tuple(sorted(failed, key=lambda one: one.host)),
-        names=tuple(target.name for target in targets),
-        findings=tuple(told),
-    )
 
 
 def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:

@@ -8,9 +8,9 @@ from deployer.pki.profiles import CLIENT
 from deployer.probe.verdict import Knock
 from deployer.result import HostResult
 from deployer.result import exit_status as exit_status_of
-from deployer.workflows.apply import Operator
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import expectations, probe
+from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Survey, Target
 
 PATIENCE = 5.0

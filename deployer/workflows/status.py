@@ -19,9 +19,9 @@ from deployer.result import HostResult
 from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
 from deployer.workflows import backends
-from deployer.workflows.apply import Operator
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import expectations, probe
+from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import issuers, ladders, trust_of
 
@@ -254,7 +254,9 @@ def _of_release(host: Surveyed) -> list[str]:
     if not host.plan:
         return []
     count = len(host.plan.changes)
-    remarks = [f"differs from its release in {count} place{'' if count == 1 else 's'}"]
+    edited = host.found.edited
+    drift = [f"edited on the host: {', '.join(edited)}"] if edited else []
+    remarks = [*drift, f"differs from its release in {count} place{'' if count == 1 else 's'}"]
     # Outcome, token, new release, old one, time, and then the reason in words.
     words = host.found.last_outcome.split(" ", 5)
     if words[0] in LAST_SWITCH:

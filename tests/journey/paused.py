@@ -9,7 +9,8 @@ from pathlib import Path
 from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
 from deployer.result import Event, HostResult, Step
-from deployer.workflows.apply import carry_out, preview
+from deployer.workflows.apply import carry_out
+from deployer.workflows.preview import preview
 
 
 @contextmanager

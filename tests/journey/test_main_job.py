@@ -138,14 +138,20 @@ def test_a_rebuilt_host_simply_gets_a_new_certificate(live_desk: Workbench) -> N
     assert second["serial"] != first["serial"]
 
 
-def test_a_file_edited_by_hand_shows_and_is_replaced(live_desk: Workbench) -> None:
+def test_a_file_edited_by_hand_is_replaced_when_asked(
+    live_desk: Workbench,
+) -> None:
     desk = live_desk
     path = f"sites/{slug(desk)}.conf"
     desk.host.exec(["sh", "-c", f"echo '# mine' >>{desk.host.layout.root}/current/{path}"])
 
     planned = desk.deployer("plan")
     assert f"~ {path}   (edited on the host)" in planned.stdout
-    desk.apply()
+    assert f"edited on the host: {path}" in desk.deployer("status", status=8).stderr
+    refused = desk.apply(status=2)
+    assert f"web1: observe: edited on the host: {path}" in refused.stderr
+    assert b"# mine" in desk.host.read(f"{desk.host.layout.root}/current/{path}")
+    desk.apply("--overwrite-drift")
 
     assert b"# mine" not in desk.host.read(f"{desk.host.layout.root}/current/{path}")
     assert "0 to change" in desk.deployer("plan").stderr

@@ -11,8 +11,9 @@ from deployer.cli.options import Common
 from deployer.result import Outcome
 from deployer.spec.connection import Connection
 from deployer.transport import Completed, Stream, Transport
-from deployer.workflows.apply import carry_out, preview
+from deployer.workflows.apply import carry_out
 from deployer.workflows.connecting import Connector
+from deployer.workflows.preview import preview
 from deployer.workflows.survey import Survey
 from tests.journey.workbench import Workbench
 

@@ -1,0 +1,113 @@
+"""
+Preview: every host looked at and compared with its release. Nothing has been changed by then.
+
+It is what `plan` shows, and what `apply` carries out.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from deployer.advice.finding import Finding
+from deployer.apache.rendering import Templates
+from deployer.errors import DeployerError, StepFailed
+from deployer.probe.handshake import Identity
+from deployer.result import HostResult, Listener, Step
+from deployer.rolling import Strategy
+from deployer.store.state import Store
+from deployer.workflows import inspection
+from deployer.workflows.checks import refusal
+from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
+from deployer.workflows.trust import Unlock
+from deployer.workflows.twins import twins
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an apply is about to do."""
+
+    hosts: tuple[Surveyed, ...]
+    """Every host that was reached, sorted by name, changes or not."""
+    failed: tuple[HostResult, ...]
+    """Every host that could not be looked at, or is left as it is, sorted by name."""
+    names: tuple[str, ...] = ()
+    """All of them, in the order of the inventory."""
+    findings: tuple[Finding, ...] = ()
+    """What there is to say about the hosts that were looked at."""
+
+    @property
+    def changing(self) -> tuple[Surveyed, ...]:
+        """Return the hosts that differ from their release."""
+        return tuple(host for host in self.hosts if host.plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Who applies, and with what. Time was read once, here it is a value."""
+
+    store: Store
+    templates: Templates
+    unlock: Unlock
+    may_unlock: bool
+    """Whether the passphrase is at hand without asking anybody."""
+    identity: Identity | None = field(default=None, repr=False)
+    """A client certificate of their own, to prove that certified clients are let in."""
+    now: datetime
+    forks: int
+    confirm_timeout: int | None = None
+    listen: Listener
+    strategy: Strategy = field(default_factory=Strategy)
+    anew: Collection[Renewed] = ()
+    """What is issued again although it is good."""
+    overwrites_drift: bool = True
+    """Whether files that somebody edited on a host may be replaced."""
+
+
+def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
+    """Look at every host and compare it with its release. Changes nothing."""
+    targets = tuple(targets)
+    everywhere = inspection.sites_of(target.spec for target in targets)
+    hosts: list[Surveyed] = []
+    failed: list[HostResult] = []
+    told: list[Finding] = []
+    surveyed = tuple(survey.of(targets, forks=operator.forks, listen=operator.listen))
+    doubles = twins(one for _, one in surveyed if isinstance(one, Surveyed))
+    for target, result in surveyed:
+        if isinstance(result, DeployerError):
+            failed.append(HostResult.of_error(target.name, result))
+        elif drift := _drift(result, operator):
+            failed.append(HostResult.of_error(target.name, drift))
+        elif target.name in doubles:
+            failed.append(HostResult.of_error(target.name, doubles[target.name]))
+        elif result.problems:
+            wrong = [problem for found in result.problems.values() for problem in found]
+            failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))
+        else:
+            found = inspection.advised(result, everywhere=everywhere, now=operator.now)
+            told += found
+            if error := inspection.refusal(target.name, found):
+                failed.append(HostResult.of_error(target.name, error))
+            else:
+                hosts.append(result)
+    return Preview(
+        hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
+        failed=tuple(sorted(failed, key=lambda one: one.host)),
+        names=tuple(target.name for target in targets),
+        findings=tuple(told),
+    )
+
+
+def _drift(host: Surveyed, operator: Operator) -> StepFailed | None:
+    """Refuse to replace what somebody has edited on a host, unless that is wanted."""
+    edited = host.found.edited
+    if operator.overwrites_drift or not edited:
+        return None
+    more = f" and {len(edited) - _SHOWN} more" if len(edited) > _SHOWN else ""
+    return StepFailed(
+        host.target.name,
+        Step.OBSERVE,
+        f"edited on the host: {', '.join(edited[:_SHOWN])}{more}",
+        hint="deployer plan -D shows how; --overwrite-drift replaces it",
+    )
