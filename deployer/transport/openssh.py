@@ -25,7 +25,13 @@ from deployer.transport.commands import Commands
 from deployer.transport.conversation import Conversation
 from deployer.transport.deadlines import Deadlines, hang_up
 from deployer.transport.environment import environment
-from deployer.transport.openssh_login import Questions, configuration, failure, master_arguments
+from deployer.transport.openssh_login import (
+    Questions,
+    configuration,
+    failure,
+    key_checking,
+    master_arguments,
+)
 from deployer.transport.openssh_master import Master
 from deployer.transport.processes import end, start
 from deployer.transport.ssh_config import SshConfig
@@ -144,12 +150,11 @@ def connect(
         raise Unreachable(connection.name, "connect", cause, hint="install OpenSSH's client")
     route = config.route(connection)
     timeouts = timeouts.within(route.connect_timeout)
-    text = configuration(
-        connection.config_file, known_hosts=known_hosts, accept_new=route.accept_new
-    )
+    checking = key_checking(known_hosts, accept_new=route.accept_new)
+    text = configuration(connection.config_file, checking)
 
     def arguments(file: Path) -> list[str]:
-        return master_arguments(connection, file, timeouts)
+        return master_arguments(connection, file, checking, timeouts)
 
     seconds = timeouts.connect + timeouts.handshake + timeouts.authenticate
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deployer.errors import Unreachable
 from deployer.spec.connection import Connection
+from deployer.spec.ssh_arguments import Option
 from deployer.transport.backoff import Dropped
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.route import Route
@@ -47,21 +48,27 @@ _WHOSE = re.compile(r"@([^\s()'@]+)(?:'s |\) )")
 _PASSPHRASE = re.compile(r"Enter passphrase for (?:key )?'(?P<file>[^']+)': ?")
 
 
-def configuration(config_file: str | None, *, known_hosts: Sequence[Path], accept_new: bool) -> str:
+def key_checking(known_hosts: Sequence[Path], *, accept_new: bool) -> tuple[Option, ...]:
+    """Say how host keys are checked, whatever files and variables say about that."""
+    options = [
+        ("StrictHostKeyChecking", "accept-new" if accept_new else "yes"),
+        ("NoHostAuthenticationForLocalhost", "no"),
+        ("VerifyHostKeyDNS", "no"),
+    ]
+    if known_hosts:
+        files = " ".join(f'"{path.expanduser().absolute()}"' for path in known_hosts)
+        options += [("UserKnownHostsFile", files), ("GlobalKnownHostsFile", "/dev/null")]
+    return tuple(options)
+
+
+def configuration(config_file: str | None, checking: Sequence[Option]) -> str:
     """
-    Write an ssh_config that holds for this connection and for those to its jump hosts.
+    Write an ssh_config that holds for the connections to jump hosts too.
 
     `ssh` hands nothing but the name of this file on to the `ssh` that it starts for a jump host.
     What is said here comes first, and so nothing that is included wins over it.
     """
-    lines = [
-        f"StrictHostKeyChecking {'accept-new' if accept_new else 'yes'}",
-        "NoHostAuthenticationForLocalhost no",
-        "VerifyHostKeyDNS no",
-    ]
-    if known_hosts:
-        files = " ".join(f'"{path.expanduser().absolute()}"' for path in known_hosts)
-        lines += [f"UserKnownHostsFile {files}", "GlobalKnownHostsFile /dev/null"]
+    lines = [f"{name} {value}" for name, value in checking]
     included = [config_file] if config_file else ["~/.ssh/config", "/etc/ssh/ssh_config"]
     if config_file != "none":
         lines += [f'Include "{_absolute(path)}"' for path in included]
@@ -74,17 +81,21 @@ def _absolute(path: str) -> str:
 
 
 def master_arguments(
-    connection: Connection, configuration_file: Path, timeouts: Deadlines
+    connection: Connection,
+    configuration_file: Path,
+    checking: Sequence[Option],
+    timeouts: Deadlines,
 ) -> list[str]:
     """Write the arguments of an `ssh` that logs in and holds the connection."""
     asks = connection.password is not None or connection.passphrase is not None
     options = [
         *_OURS,
+        *checking,
         ("BatchMode", "no" if asks else "yes"),
         ("ConnectTimeout", str(max(1, round(timeouts.connect)))),
         ("ServerAliveInterval", str(timeouts.keepalive)),
         ("ServerAliveCountMax", "3"),
-        *(one for one in connection.options if one[0] != "stricthostkeychecking"),
+        *connection.options,
     ]
     words = [word for name, value in options for word in ("-o", f"{name}={value}")]
     return ["-F", str(configuration_file), "-N", "-T", *words, "--", connection.address]

@@ -202,6 +202,18 @@ def test_no_file_weakens_the_check_of_a_host_key(
     assert error.step == "host key"
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("nohostauthenticationforlocalhost", "yes"),
+        ("stricthostkeychecking", "no"),
+        ("verifyhostkeydns", "yes"),
+    ],
+)
+def test_no_variable_weakens_the_check_of_a_host_key(reach: Reach, option: tuple[str, str]) -> None:
+    assert refused(reach, option, known="").step == "host key"
+
+
 def test_the_key_of_a_jump_host_is_checked_as_well(
     reach: Reach, server: Sshd, tmp_path: Path
 ) -> None:
