@@ -9,7 +9,6 @@ import typer
 
 from deployer.cli.asking import confirm
 from deployer.cli.hosts import Pattern
-from deployer.cli.interrupts import announced
 from deployer.cli.options import (
     CONNECTING,
     INVENTORY,
@@ -24,9 +23,6 @@ from deployer.result import HostResult
 CHANGES_PENDING = 2
 ROTATES_IN = "1,20%"
 """The batches of a rotation for which nothing else was said."""
-
-FINISHING = "finishing the hosts in flight, and beginning no other; once more stops at once"
-STOPPING = "stopped; what was begun on a host it finishes or undoes by itself: deployer status"
 
 Renewed = Literal["leaf", "crl"]
 
@@ -183,7 +179,7 @@ def _run(
     from deployer.cli.host_session import HostSession
     from deployer.report import plans, results
     from deployer.result import exit_status
-    from deployer.workflows.apply import carry_out, not_begun
+    from deployer.workflows.apply import carry_out
     from deployer.workflows.preview import preview
 
     with HostSession(common) as session:
@@ -215,11 +211,7 @@ def _run(
             confirm(f"change {hosts}?", left, hint=hint)
         done: list[HostResult] = []
         try:
-            with announced(FINISHING, STOPPING):
-                done.extend(carry_out(seen, operator))
-        except KeyboardInterrupt:
-            done += not_begun(seen, done)
-            raise
+            done.extend(carry_out(seen, operator))
         finally:
             # Interrupted or not: nobody is left guessing which hosts were changed.
             (results.show_json if common.as_json else results.show)(done)

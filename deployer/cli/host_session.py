@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from deployer.apache.rendering import Templates
+from deployer.cli import interrupts
 from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
 from deployer.probe.handshake import Identity
@@ -21,6 +22,9 @@ from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Renewed, Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
+
+FINISHING = "finishing the hosts in flight, and beginning no other; once more stops at once"
+STOPPING = "stopped; what was begun on a host it finishes or undoes by itself: deployer status"
 
 
 class HostSession(Session):
@@ -135,6 +139,7 @@ class HostSession(Session):
             strategy=self.strategy,
             anew=anew,
             overwrites_drift=overwrites_drift,
+            stopping=lambda: interrupts.deferred(FINISHING, STOPPING),
         )
 
     def identity(self, directory: Path | None) -> Identity | None:

@@ -11,25 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from deployer.fleet.stopping import StopSign
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Interrupts:
-    """The signals that have come, and what to say about them."""
+    """The signals that have come, and what to do about them."""
 
     def __init__(self) -> None:
         self.first: int | None = None
+        self.sign: StopSign | None = None
         self.first_said = ""
         self.second_said = ""
 
     def take(self, number: int, _: FrameType | None) -> None:
         """Take a signal, in the middle of whatever the main thread does."""
-        if self.first is None:
-            self.first = number
-            _say(self.first_said)
+        if self.first is not None:
+            _say(self.second_said)
+            os._exit(128 + number)
+        self.first = number
+        _say(self.first_said)
+        if self.sign is None:
             raise KeyboardInterrupt
-        _say(self.second_said)
-        os._exit(128 + number)
+        self.sign.put_up()
 
 
 _interrupts = _Interrupts()
@@ -53,13 +58,18 @@ def exit_status() -> int:
 
 
 @contextmanager
-def announced(first: str, second: str) -> Iterator[None]:
-    """Say something when a signal comes during the block: at the first, and at the second."""
-    _interrupts.first_said, _interrupts.second_said = first, second
-    try:
-        yield
-    finally:
-        _interrupts.first_said = _interrupts.second_said = ""
+def deferred(first: str, second: str) -> Iterator[StopSign]:
+    """
+    Have the first signal put up a sign during the block, rather than end whatever is going on.
+
+    What is said to people: `first` at the first, `second` at the second, which ends the process.
+    """
+    with StopSign() as sign:
+        _interrupts.sign, _interrupts.first_said, _interrupts.second_said = sign, first, second
+        try:
+            yield sign
+        finally:
+            _interrupts.sign, _interrupts.first_said, _interrupts.second_said = None, "", ""
 
 
 def _say(text: str) -> None:

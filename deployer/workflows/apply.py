@@ -28,7 +28,7 @@ from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, expectations, narrated
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
-from deployer.workflows.rollout import THE_CONTROLLER, Rollout, skipped
+from deployer.workflows.rollout import THE_CONTROLLER, Rollout
 from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import (
     crls_due,
@@ -43,7 +43,8 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
     """
     Do what a preview showed, and yield how each host ended, as it ends.
 
-    An interrupt is passed on after the hosts in flight have ended and been told of.
+    Whoever wants it to stop while hosts are being switched is heeded: those in flight end, and the
+    others are told of as skipped.
     """
     yield from seen.failed
     settled = [one for one in seen.hosts if not one.plan]
@@ -59,12 +60,6 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
         yield from _deploy_all(seen, operator)
 
 
-def not_begun(seen: Preview, done: Sequence[HostResult]) -> list[HostResult]:
-    """Say of each host to which an interrupted run did not come that it has what it had."""
-    told = {one.host for one in done}
-    return [skipped(name, "interrupted") for name in seen.names if name not in told]
-
-
 def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
     changing = preview.changing
     signed, clients = _issue(changing, operator)
@@ -78,15 +73,20 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
             failed.add(host.target.name)
             yield HostResult.of_error(host.target.name, error)
 
-    rollout = Rollout(
-        operator.strategy, failed=failed, forks=operator.forks, listen=operator.listen
-    )
-    for one, result in rollout.over(ready, preview.names):
-        if result.outcome is Outcome.CHANGED:
-            noted = _recorded([(seen[one.host.name], one.release)], operator)
-            yield replace(result, unrecorded=noted, unproven=_unproven(one))
-        else:
-            yield result
+    with operator.stopping() as stop:
+        rollout = Rollout(
+            operator.strategy,
+            failed=failed,
+            forks=operator.forks,
+            listen=operator.listen,
+            stop=stop,
+        )
+        for one, result in rollout.over(ready, preview.names):
+            if result.outcome is Outcome.CHANGED:
+                noted = _recorded([(seen[one.host.name], one.release)], operator)
+                yield replace(result, unrecorded=noted, unproven=_unproven(one))
+            else:
+                yield result
 
 
 def _recorded(live: Sequence[tuple[Surveyed, Release]], operator: Operator) -> str:

@@ -4,13 +4,15 @@ Preview: every host looked at and compared with its release. Nothing has been ch
 It is what `plan` shows, and what `apply` carries out.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployer.advice.finding import Finding
 from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, StepFailed
+from deployer.fleet.stopping import StopSign
 from deployer.probe.handshake import Identity
 from deployer.result import HostResult, Listener, Step
 from deployer.rolling import Strategy
@@ -61,6 +63,8 @@ class Operator:
     strategy: Strategy = field(default_factory=Strategy)
     anew: Collection[Renewed] = ()
     """What is issued again although it is good."""
+    stopping: Callable[[], AbstractContextManager[StopSign]] = StopSign
+    """Watches for somebody who wants the run to stop, as long as hosts are being switched."""
     overwrites_drift: bool = True
     """Whether files that somebody edited on a host may be replaced."""
 

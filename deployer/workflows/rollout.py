@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from deployer.errors import DeployerError
 from deployer.fleet.executor import in_parallel
+from deployer.fleet.stopping import StopSign
 from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.rolling import Strategy
 from deployer.workflows.deploy import Deployment, Prepared, deploy, prepare, switch
@@ -25,13 +26,20 @@ class Rollout:
     """One run over its hosts, as a strategy says."""
 
     def __init__(
-        self, strategy: Strategy, *, failed: Collection[str], forks: int, listen: Listener
+        self,
+        strategy: Strategy,
+        *,
+        failed: Collection[str],
+        forks: int,
+        listen: Listener,
+        stop: StopSign,
     ) -> None:
         """`failed`: hosts of the run that have failed already."""
+        self._stop = stop
         self._strategy = strategy
         self._forks = forks
         self._listen = listen
-        self._gate = Gate(strategy, failed)
+        self._gate = Gate(strategy, failed, stop)
         self._prepared: dict[str, Prepared] = {}
 
     def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
@@ -58,13 +66,16 @@ class Rollout:
     def _prepare(self, deployments: Sequence[Deployment]) -> Ended:
         """Bring every release to its host; yield the hosts on which that failed."""
 
-        def work(one: Deployment) -> Prepared:
-            return prepare(one, self._listen)
+        def work(one: Deployment) -> Prepared | HostResult:
+            reason = self._gate.reason
+            return skipped(one.host.name, reason) if reason else prepare(one, self._listen)
 
         for one, found in in_parallel(work, deployments, forks=self._forks):
             if isinstance(found, DeployerError):
                 self._gate.failed(one.host.name)
                 yield one, HostResult.of_error(one.host.name, found)
+            elif isinstance(found, HostResult):
+                yield one, found
             else:
                 self._prepared[one.host.name] = found
 
@@ -91,7 +102,7 @@ class Rollout:
         seconds = self._strategy.soak
         if seconds:
             self._listen(Event(host=THE_CONTROLLER, step=Step.SOAK, ended=False))
-            threading.Event().wait(seconds)
+            self._stop.wait(seconds)
             detail = f"{seconds:g} s"
             self._listen(Event(host=THE_CONTROLLER, step=Step.SOAK, ended=True, detail=detail))
 
@@ -99,14 +110,19 @@ class Rollout:
 class Gate:
     """What lets hosts begin, until too many have failed."""
 
-    def __init__(self, strategy: Strategy, failed: Collection[str]) -> None:
+    def __init__(self, strategy: Strategy, failed: Collection[str], stop: StopSign) -> None:
         self._strategy = strategy
+        self._stop = stop
         self._failed: set[str] = set()
         self._lock = threading.Lock()
-        self.reason = ""
-        """Why nothing begins any more."""
+        self._reason = ""
         for name in sorted(failed):
             self.failed(name)
+
+    @property
+    def reason(self) -> str:
+        """Why nothing begins any more; nothing as long as hosts may."""
+        return self._reason or ("interrupted" if self._stop.is_up else "")
 
     def failed(self, name: str) -> None:
         """Take notice of a host that has failed."""
@@ -121,7 +137,7 @@ class Gate:
             self._close(self._strategy.after_batch(len(batch), count))
 
     def _close(self, reason: str) -> None:
-        self.reason = self.reason or reason
+        self._reason = self._reason or reason
 
 
 def skipped(name: str, reason: str) -> HostResult:
