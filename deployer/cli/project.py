@@ -17,12 +17,20 @@ def init(
             "--templates", help="copy the Apache templates, into a project that is there too"
         ),
     ] = False,
+    timer: Annotated[
+        bool, typer.Option("--timer", help="print units of systemd for a daily run, and no more")
+    ] = False,
 ) -> None:
     """Make a new project: deployer.toml and an example inventory."""
     from deployer.report import console
     from deployer.workflows.project import FILE
     from deployer.workflows.scaffold import scaffold
 
+    if timer:
+        from deployer.workflows.timer import units
+
+        console.data(units(directory))
+        return
     if templates and (directory / FILE).exists():
         _templates(directory)
         return

@@ -93,7 +93,7 @@ class OpenSSH:
             raise ConnectionError("the SSH connection ended")
         name = f"[{address}]" if ":" in address else address
         ours, theirs = socket.socketpair()
-        said = self._master.heard
+        said = self._master.position
         with theirs:
             process = subprocess.Popen(
                 self._master.forwarder(f"{name}:{port}"),
@@ -110,7 +110,7 @@ class OpenSSH:
             end(process)
             if time.monotonic() >= until:
                 raise TimeoutError(f"no answer from {address}:{port}")
-            why = self._master.heard[len(said) :].decode(errors="replace")
+            why = self._master.heard_after(said)
             if "prohibited" in why or "unknown channel" in why:
                 raise ForwardingRefused(f"{self._host} forwards no TCP connections")
             raise ConnectionRefusedError(f"{address}:{port}: {why.strip() or 'refused'}")

@@ -14,6 +14,7 @@ from deployer.transport.environment import environment
 from deployer.transport.processes import end
 
 _READY = b"ready"
+_A_MOMENT = 0.5
 # Clients of the control socket read no configuration, and never go to a host by themselves.
 _CLIENT = ("-F", "none", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
 _NOWHERE = "deployer.invalid"
@@ -37,6 +38,7 @@ class Master:
         self._logged_in = False
         self._ready = threading.Event()
         self._said = bytearray()
+        self._news = threading.Condition()
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, self._directory, ignore_errors=True)
             file = self._directory / "config"
@@ -69,9 +71,15 @@ class Master:
         )
 
     @property
-    def heard(self) -> bytes:
-        """What it has said against us."""
-        return bytes(self._said)
+    def position(self) -> int:
+        """How much it has said so far, to hear later what came after that."""
+        return len(self._said)
+
+    def heard_after(self, position: int) -> str:
+        """Return what it has said since; its clients fail a moment before it says why."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._said) > position, _A_MOMENT)
+            return self._said[position:].decode(errors="replace")
 
     @property
     def is_open(self) -> bool:
@@ -88,7 +96,7 @@ class Master:
     @property
     def last_words(self) -> str:
         """The end of what it has said, for an error message."""
-        lines = self.heard.decode(errors="replace").strip().splitlines()
+        lines = self._said.decode(errors="replace").strip().splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
 
     def command(self, command: str, *, terminal: bool = False) -> list[str]:
@@ -132,4 +140,6 @@ class Master:
             return
         with self._process.stderr as said:
             while data := os.read(said.fileno(), 4096):
-                self._said += data
+                with self._news:
+                    self._said += data
+                    self._news.notify_all()

@@ -181,7 +181,7 @@ def logged_in_by_openssh(
 @pytest.fixture(
     params=[
         "local",
-        "local+sudo",
+        pytest.param("local+sudo", marks=pytest.mark.slow),
         "local+su+terminal",
         "ssh",
         "ssh+sudo",
@@ -190,7 +190,7 @@ def logged_in_by_openssh(
         "openssh",
         "openssh+sudo+password",
         "ssh+sudo+requiretty",
-        "ssh+doas",
+        pytest.param("ssh+doas", marks=pytest.mark.slow),
         "ssh+doas+password",
         pytest.param("ssh+su+password", marks=pytest.mark.slow),
         pytest.param("openssh+su+password", marks=pytest.mark.slow),
