@@ -18,6 +18,14 @@ from tests.journey.fleet_desk import APPLY, FleetDesk, outcomes
 from tests.journey.workbench import command
 
 Event = dict[str, Any]
+SILENCE = b"""\
+table inet test {
+chain input {
+type filter hook input priority 0
+tcp dport 443 drop
+}
+}
+"""
 
 
 @pytest.fixture
@@ -115,9 +123,12 @@ def test_the_second_signal_stops_at_once_and_the_host_keeps_itself_whole(two: Fl
     two.apply()
     before = served(two)
     two.write(hsts=True)
-    with Prober(two.hosts["web1"].site_url) as visitor:
+    host = two.hosts["web1"]
+    # So that the probe waits, and nothing is confirmed before the second signal.
+    host.exec(["nft", "-f", "-"], stdin=SILENCE)
+    with Prober(host.site_url) as visitor:
         with running(two, "-f", "1", "--confirm-timeout", "2") as run:
-            run.read_until(begins("web1", "activate"))
+            run.read_until(begins("web1", "probe"))
             run.process.send_signal(signal.SIGINT)
             run.hear("finishing")  # two signals that come at once are one
             run.process.send_signal(signal.SIGINT)
@@ -129,6 +140,7 @@ def test_the_second_signal_stops_at_once_and_the_host_keeps_itself_whole(two: Fl
     assert settled
     assert served(two) == before
     assert visitor.failures == ()
+    host.exec(["nft", "flush", "ruleset"])
     assert set(outcomes(two.apply()).values()) == {"changed"}
 
 
