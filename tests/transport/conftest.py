@@ -103,6 +103,20 @@ def sudo_server() -> Iterator[Sshd]:
             yield running
 
 
+@pytest.fixture
+def asking_server() -> Iterator[Sshd]:
+    """An sshd that asks for passwords as questions (keyboard-interactive, RFC 4256)."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to have users with passwords")
+    with tempfile.TemporaryDirectory(prefix="deployer-") as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        write_users(home)
+        within = ("unshare", "--mount", "sh", "-c", HOST, "sh", str(home))
+        with sshd(home, within=within, asks=True) as running:
+            yield running
+
+
 def write_sudo(directory: Path, script: str) -> None:
     """Put something before the real sudo, to be found first."""
     directory.mkdir()

@@ -26,9 +26,9 @@ HostKey {home}/host_rsa
 PidFile none
 AuthorizedKeysFile {home}/authorized_keys
 StrictModes no
-UsePAM no
-PasswordAuthentication yes
-KbdInteractiveAuthentication no
+UsePAM {pam}
+PasswordAuthentication {password}
+KbdInteractiveAuthentication {question}
 PermitRootLogin yes
 LogLevel {log_level}
 MaxStartups 100
@@ -136,11 +136,13 @@ def sshd(
     within: tuple[str, ...] = (),
     log_level: str = "VERBOSE",
     prepare: Callable[[], None] = lambda: None,
+    asks: bool = False,
 ) -> Iterator[Sshd]:
     """
     Run sshd, perhaps through a wrapper command, until the block ends.
 
-    `prepare` is called when its keys have been made.
+    `prepare` is called when its keys have been made. One that `asks` takes passwords as answers to
+    questions alone, which PAM asks.
 
     At levels of debugging, its log is mixed into what commands say.
     """
@@ -153,7 +155,15 @@ def sshd(
         keygen(home / name, kind)
     (home / "authorized_keys").write_text((home / "user_ed25519.pub").read_text())
     (home / "config").write_text(
-        CONFIG.format(home=home, port=port, log_level=log_level, extra=extra)
+        CONFIG.format(
+            home=home,
+            port=port,
+            log_level=log_level,
+            extra=extra,
+            pam="yes" if asks else "no",
+            password="no" if asks else "yes",
+            question="yes" if asks else "no",
+        )
     )
     prepare()
     command = [*within, "/usr/sbin/sshd", "-D", "-e", "-f", f"{home}/config"]

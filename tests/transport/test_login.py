@@ -244,6 +244,15 @@ def test_a_password_logs_in(sudo_server: Sshd) -> None:
         assert ssh.run(["id", "-un"], timeout=10).stdout == b"admin\n"
 
 
+def test_a_password_answers_a_question_as_well(asking_server: Sshd) -> None:
+    target = way_to(asking_server.port, user="stranger", password=PASSWORD)
+
+    with closing(connect(target, known_hosts=asking_server.known_hosts())) as ssh:
+        assert ssh.run(["id", "-un"], timeout=20).stdout == b"stranger\n"
+
+    assert "Accepted keyboard-interactive" in asking_server.log()
+
+
 def test_a_host_may_want_two_proofs_in_its_own_order(sudo_server: Sshd) -> None:
     # The key is named first, and is not wanted until the password has been given.
     target = way_to(

@@ -132,6 +132,15 @@ def test_a_password_logs_in_and_is_in_no_argument_and_no_environment(sudo_server
     assert PASSWORD.encode() not in seen
 
 
+def test_a_password_answers_a_question_as_well(asking_server: Sshd) -> None:
+    asked = (("port", str(asking_server.port)), ("user", "stranger"))
+
+    with logged_in_by_openssh(asking_server, options=asked, password=PASSWORD) as ssh:
+        assert ssh.run(["id", "-un"], timeout=20).stdout == b"stranger\n"
+
+    assert "Accepted keyboard-interactive" in asking_server.log()
+
+
 def test_a_wrong_password_is_tried_once(sudo_server: Sshd) -> None:
     none = (("pubkeyauthentication", "no"), ("port", str(sudo_server.port)), ("user", "admin"))
     before = len(sudo_server.log())
