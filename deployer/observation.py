@@ -39,6 +39,17 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right of one run to change the host."""
+
+    token: str
+    heartbeat: int
+    """When the run was last heard of, in seconds of the host's clock."""
+    holder: str
+    """Who has it and for what, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One host at one moment. Empty strings and None mean: there is none."""
 
@@ -70,7 +81,10 @@ class Observation:
     """Modules that are enabled by a link, where the distribution does so."""
     releases: frozenset[str] = frozenset()
     pending: Pending | None = None
-    lease_holder: str = ""
+    fence: int = 0
+    """The number of the last lease that there was, or that there is."""
+    lease: Lease | None = None
+    """None as well when its run was not heard of for too long, and nothing is in flight."""
     last_outcome: str = ""
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Apache's files of the live release, where they were asked for."""
@@ -148,7 +162,8 @@ def parse(output: str) -> Observation:
         modules=frozenset(facts.get("module", [])),
         releases=frozenset(facts.get("release", [])),
         pending=_pending(single("pending")),
-        lease_holder=single("lease"),
+        fence=int(single("fence") or 0),
+        lease=_lease(single("lease")),
         last_outcome=single("last"),
         texts=_texts(facts.get("text", [])),
         watched=_watched(facts.get("watched", []), facts.get("certified", [])),
@@ -206,3 +221,11 @@ def _pending(text: str) -> Pending | None:
     name, _, deadline = text.partition(" ")
     phase, _, token = name.partition(".")
     return Pending(token=token, deadline=int(deadline or 0), undoing=phase == "undoing")
+
+
+def _lease(text: str) -> Lease | None:
+    if not text:
+        return None
+    token, heartbeat, holder = f"{text}  ".split(" ", 2)
+    since = int(heartbeat) if heartbeat.isdecimal() else 0
+    return Lease(token=token, heartbeat=since, holder=holder.strip())

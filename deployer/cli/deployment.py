@@ -187,14 +187,17 @@ def _run(
             session.name_hosts(pattern)
             return
         targets = session.targets(pattern)
+        reason = " ".join(("rotate", *anew) if anew else ("apply",))
+        claimant = None if check else session.claim(reason)
         operator = session.operator(
             identity=identity,
             confirm_timeout=confirm_timeout,
             anew=anew,
+            claimant=claimant,
             overwrites_drift=check or overwrite_drift,
         )
         survey = session.survey(
-            texts=diff, settles=not check, installs=install and not check, anew=anew
+            texts=diff, claimant=claimant, installs=install and not check, anew=anew
         )
         seen = preview(survey, targets, operator)
         if common.as_json:

@@ -1,11 +1,14 @@
 """A run that speaks of hosts: the inventory, who is at work, and the connections."""
 
 import getpass
+import os
+import socket
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from deployer import __version__
 from deployer.apache.rendering import Templates
 from deployer.cli import interrupts
 from deployer.cli.passphrases import with_passphrases
@@ -15,6 +18,9 @@ from deployer.report import results
 from deployer.result import Listener
 from deployer.rolling import Strategy, seconds, serial
 from deployer.spec.connection import Connection, Defaults
+from deployer.store.lock import held
+from deployer.workflows.account import login_name
+from deployer.workflows.claims import WAIT_HINT, Claimant, origin_of
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
 from deployer.workflows.own_templates import templates_of
@@ -23,6 +29,7 @@ from deployer.workflows.survey import Renewed, Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
 
+RUN_LOCK = "run.lock"
 FINISHING = "finishing the hosts in flight, and beginning no other; once more stops at once"
 STOPPING = "stopped; what was begun on a host it finishes or undoes by itself: deployer status"
 
@@ -99,7 +106,7 @@ class HostSession(Session):
         self,
         *,
         texts: bool = False,
-        settles: bool = False,
+        claimant: Claimant | None = None,
         installs: bool = False,
         anew: Collection[Renewed] = (),
     ) -> Survey:
@@ -111,11 +118,29 @@ class HostSession(Session):
             now=self.now,
             root=self.project.root,
             texts=texts,
-            settles=settles,
+            claimant=claimant,
             installs=installs,
             anew=anew,
         )
         return self._open.enter_context(survey)
+
+    def claim(self, reason: str) -> Claimant:
+        """
+        Begin a run that changes hosts, and have the state for itself until the session ends.
+
+        Raises `Locked` when another run has it for longer than `--lock-timeout`.
+        """
+        state = self.project.state
+        patience = seconds(self.common.lock_timeout) if self.common.lock_timeout else 0
+        who = f"{login_name() or f'uid {os.getuid()}'}@{socket.gethostname()}: {reason}"
+        lock = held(state / RUN_LOCK, timeout=patience, who=who, hint=WAIT_HINT)
+        self.store  # noqa: B018 - there must be one, before a lock is left where none belongs
+        self._open.enter_context(lock)
+        return Claimant(
+            holder=f"{who}, with deployer {__version__}",
+            origin=origin_of(state),
+            patience=patience,
+        )
 
     def operator(
         self,
@@ -123,6 +148,7 @@ class HostSession(Session):
         identity: Path | None = None,
         confirm_timeout: int | None = None,
         anew: Collection[Renewed] = (),
+        claimant: Claimant | None = None,
         overwrites_drift: bool = True,
     ) -> Operator:
         """Say who is at work, and with which keys."""
@@ -138,6 +164,7 @@ class HostSession(Session):
             listen=self.listen,
             strategy=self.strategy,
             anew=anew,
+            claimant=claimant or Claimant(),
             overwrites_drift=overwrites_drift,
             stopping=lambda: interrupts.deferred(FINISHING, STOPPING),
         )

@@ -157,6 +157,10 @@ class Common:
             "--any-errors-fatal", help="stop at the first failure", rich_help_panel=ROLLING
         ),
     ] = False
+    lock_timeout: Annotated[
+        str,
+        typer.Option(help="wait so long for another run", metavar="TIME", rich_help_panel=ROLLING),
+    ] = ""
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="tell of every step", rich_help_panel=OUTPUT)
     ] = False
@@ -212,6 +216,7 @@ ROLLS = (
     "max_fail_percentage",
     "max_fail",
     "any_errors_fatal",
+    "lock_timeout",
 )
 TELLING = ("verbose", "as_json")
 PASSPHRASE = ("passphrase_file", "passphrase_command")

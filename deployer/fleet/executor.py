@@ -5,6 +5,7 @@ Expected failures become results, so that one host never ends the run of the oth
 keeps its traceback and ends everything.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -25,13 +26,18 @@ def attempt(work: Callable[[Item], Result], item: Item) -> Result | DeployerErro
 
 
 def in_parallel(
-    work: Callable[[Item], Result], items: Iterable[Item], *, forks: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    forks: int,
+    gave_up: threading.Event | None = None,
 ) -> Iterator[tuple[Item, Result | DeployerError]]:
     """
     Yield each item with its result, in the order they finish: a slow one hides no other.
 
     Interrupted, it starts nothing more, waits for what is in flight, yields that too, and only
-    then passes the interrupt on: nobody is left guessing which hosts were changed.
+    then passes the interrupt on: nobody is left guessing which hosts were changed. `gave_up` is
+    set before that wait, for work that would go on waiting for others.
     """
     ended: SimpleQueue[tuple[Item, Result | DeployerError | BaseException]] = SimpleQueue()
 
@@ -48,6 +54,8 @@ def in_parallel(
         for _ in submitted:
             yield _checked(*ended.get())
     except KeyboardInterrupt:
+        if gave_up is not None:
+            gave_up.set()
         pool.shutdown(cancel_futures=True)
         while not ended.empty():
             yield _checked(*ended.get())

@@ -36,12 +36,23 @@ MODULE_IS_MISSING, NOT_READ = 21, 27
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One activation: the token by which it is confirmed or undone, and who asked for it."""
+    """One run at one host: its lease there, and the activation that it is for."""
 
     token: str
+    """Names the lease, and the activation when it is confirmed or undone."""
     holder: str
+    """Who asks for it, in words for whoever finds the host taken."""
+    fence: int
+    """The fencing token: the number of the last lease when the run looked at the host."""
+    dead: str = ""
+    """The token of a lease whose run is known to have ended, however lately it was heard of."""
     confirm_timeout: int
     """Seconds until the host undoes an activation that nobody confirmed."""
+
+    @property
+    def claim(self) -> tuple[str, str, str]:
+        """What the host compares with the lease that it knows."""
+        return (self.holder, str(self.fence), self.dead)
 
 
 def observe(
@@ -71,30 +82,41 @@ def observe(
 def install(host: Host, *, timeout: float = 900) -> None:
     """Install Apache and mod_ssl with the system's own package manager, and start it."""
     done = host.run("install", *host.layout.packages, timeout=timeout)
+    _yield_to_others(done)
     if done.status != 0:
         hint = f"install {' and '.join(host.layout.packages)} by hand, and apply again"
         _refused(host, "install", done, hint)
 
 
-def stage(host: Host, release: Release, found: Observation, *, timeout: float = 60) -> str:
+def stage(
+    host: Host, release: Release, found: Observation, switch: Switch, *, timeout: float = 60
+) -> str:
     """
-    Put a release beside the live one and return the name of its directory.
+    Take the lease, put a release beside the live one, and return the name of its directory.
 
-    Only what the host lacks is sent. Nothing that Apache reads is touched.
+    Only what the host lacks is sent. Nothing that Apache reads is touched. A host on which this
+    fails has its lease back; so it is with `rehearse` and `activate`. Raises `Locked` when the
+    lease is another run's, or was since the host was observed.
     """
     payload = release.to_tar({path: file.digest for path, file in found.files.items()})
-    done = host.run("stage", release.id, payload=payload, timeout=timeout)
+    arguments = (switch.token, *switch.claim, release.id)
+    done = host.run("stage", *arguments, payload=payload, timeout=timeout)
+    _yield_to_others(done)
     if done.status != 0:
         hint = "the old configuration keeps serving; free some space and apply again"
         _refused(host, "stage", done, hint if "No space left" in done.last_words else "")
     return _answer(host, "stage", done, "staged")
 
 
-def rehearse(host: Host, release: Release, name: str, *, timeout: float = 60) -> str:
+def rehearse(
+    host: Host, release: Release, name: str, switch: Switch, *, timeout: float = 60
+) -> str:
     """Start the would-be configuration where nobody sees it; say whether `whole` or `shadow`."""
     modules = " ".join(release.modules)
     ports = " ".join(map(str, release.ports))
-    done = host.run("rehearse", name, modules, ports, timeout=timeout)
+    arguments = (switch.token, *switch.claim, name, modules, ports)
+    done = host.run("rehearse", *arguments, timeout=timeout)
+    _yield_to_others(done)
     if done.status != 0:
         _refused(host, "rehearse", done, _rehearsal_hint(done.status, host.layout))
     return _answer(host, "rehearse", done, "rehearsed")
@@ -116,16 +138,14 @@ def activate(
     done = host.run(
         "activate",
         switch.token,
+        *switch.claim,
         name,
         str(switch.confirm_timeout),
-        switch.holder,
         " ".join(release.modules),
         payload=script_text("undo", host.layout).encode(),
         timeout=timeout,
     )
-    if done.status == LOCKED:
-        message = f"another run is at work here: {done.last_words}"
-        raise Locked(message, hint="let it finish, and apply again")
+    _yield_to_others(done)
     _judge(host, "activate", done)
 
 
@@ -148,6 +168,35 @@ def undo(host: Host, token: str, why: str, *, timeout: float = 90) -> HostError 
     if done.status == 0:
         return None
     return _needs_hands(host, "roll back", _cause(done))
+
+
+def renew(host: Host, switch: Switch, *, timeout: float = 30) -> None:
+    """Keep the lease of a run that waits before it goes on; raise `Locked` when it is lost."""
+    _yield_to_others(host.run("lease", switch.token, "renew", *switch.claim, timeout=timeout))
+
+
+def release(host: Host, switch: Switch, *, timeout: float = 30) -> None:
+    """Give back the lease of a run that switches nothing here after all."""
+    host.run("lease", switch.token, "release", timeout=timeout)
+
+
+def unlock(host: Host, token: str, *, timeout: float = 30) -> None:
+    """
+    Take the lease from a run that will not come back; if it does, the host refuses it.
+
+    Raises `Locked` when the lease is another's by now, or when a switch is in flight, which ends
+    by itself.
+    """
+    done = host.run("lease", token, "break", timeout=timeout)
+    _yield_to_others(done)
+    if done.status != 0:
+        _refused(host, "unlock", done, "")
+
+
+def _yield_to_others(done: Completed) -> None:
+    if done.status == LOCKED:
+        message = f"another run is at work here: {done.last_words}"
+        raise Locked(message, hint="let it finish, and apply again")
 
 
 ROLLED_BACK_HINT = "the host is back on the release that served before"

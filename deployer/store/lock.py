@@ -23,8 +23,14 @@ class CannotLock(DeployerError):
 
 
 @contextmanager
-def held(path: Path, *, timeout: float) -> Iterator[None]:
-    """Hold a lock file, waiting no longer than `timeout` seconds for its holder."""
+def held(
+    path: Path, *, timeout: float, who: str = "", hint: str = "wait for it to end"
+) -> Iterator[None]:
+    """
+    Hold a lock file, waiting no longer than `timeout` seconds for its holder.
+
+    `who` says whom others are told of; otherwise it is the number of the process.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -35,12 +41,13 @@ def held(path: Path, *, timeout: float) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise Locked(
                     f"{path.parent} is in use by {_holder(descriptor)}",
-                    hint="wait for it to end",
+                    hint=hint,
                 )
             time.sleep(_PAUSE)
         with suppress(OSError):  # who holds it is good to know; on a full disk it holds as well
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            process = f"process {os.getpid()} on {socket.gethostname()}"
+            os.pwrite(descriptor, (f"{who} ({process})" if who else process).encode(), 0)
         yield
     finally:
         os.close(descriptor)

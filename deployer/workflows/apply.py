@@ -5,24 +5,18 @@ The order keeps harm away: nothing is issued before every host was seen and the 
 and nothing is switched before it was issued, recorded, checked and rehearsed.
 """
 
-import os
-import secrets
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deployer import __version__
 from deployer.apache.compile import compile_release
 from deployer.apache.material import BackendIdentity, Leaf
 from deployer.errors import DeployerError, PassphraseMissing
-from deployer.host.verbs import Switch
 from deployer.pki.profiles import CLIENT, SERVER
 from deployer.probe.verdict import Clients
 from deployer.release import Release
 from deployer.result import HostResult, Outcome, Step
 from deployer.store.deployments import Deployed
 from deployer.workflows import backends, credentials, leaves
-from deployer.workflows.account import login_name
 from deployer.workflows.checks import check
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, expectations, narrated
@@ -177,7 +171,6 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     if signed.refusal is not None and _needs_signing(one):
         raise signed.refusal
     spec = one.target.spec
-    who = login_name() or f"uid {os.getuid()}"
     material = material_of(
         spec,
         {**one.decision.kept, **signed.leaves.get(spec.host, {})},
@@ -194,9 +187,7 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
         release=compile_release(spec, one.platform, material, operator.templates),
         expectations=expectations(spec, material.leaves, one.found, admits=one.admits),
         clients=clients,
-        switch=Switch(
-            token=secrets.token_hex(8),
-            holder=f"{who}@{socket.gethostname()} with deployer {__version__}",
-            confirm_timeout=operator.confirm_timeout or spec.confirm_timeout,
+        switch=operator.claimant.switch(
+            one.found, confirm_timeout=operator.confirm_timeout or spec.confirm_timeout
         ),
     )

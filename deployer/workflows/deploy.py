@@ -68,9 +68,9 @@ def prepare(deployment: Deployment, listen: Listener) -> Prepared:
     host, release = deployment.host, deployment.release
     try:
         with narrated(host.name, Step.STAGE, listen):
-            directory = verbs.stage(host, release, deployment.found)
+            directory = verbs.stage(host, release, deployment.found, deployment.switch)
         with narrated(host.name, Step.REHEARSE, listen) as say:
-            say(verbs.rehearse(host, release, directory))
+            say(verbs.rehearse(host, release, directory, deployment.switch))
     except Interrupted as error:
         hint = "nothing was switched: the old configuration serves; apply again"
         raise StepFailed(host.name, error.step, error.cause, hint=hint) from error

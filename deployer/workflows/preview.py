@@ -19,6 +19,7 @@ from deployer.rolling import Strategy
 from deployer.store.state import Store
 from deployer.workflows import inspection
 from deployer.workflows.checks import refusal
+from deployer.workflows.claims import Claimant
 from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
 from deployer.workflows.trust import Unlock
 from deployer.workflows.twins import twins
@@ -65,6 +66,7 @@ class Operator:
     """What is issued again although it is good."""
     stopping: Callable[[], AbstractContextManager[StopSign]] = StopSign
     """Watches for somebody who wants the run to stop, as long as hosts are being switched."""
+    claimant: Claimant = field(default_factory=Claimant)
     overwrites_drift: bool = True
     """Whether files that somebody edited on a host may be replaced."""
 

@@ -17,14 +17,12 @@ from deployer.apache.rendering import Templates
 from deployer.errors import (
     DeployerError,
     Interrupted,
-    Locked,
-    NeedsHands,
     Unreachable,
 )
 from deployer.fleet.executor import in_parallel
 from deployer.host import verbs
 from deployer.host.script import Host, Stranger
-from deployer.observation import Observation, Pending
+from deployer.observation import Observation
 from deployer.pki.material import Problem
 from deployer.plan import Plan, plan
 from deployer.platforms import Platform
@@ -36,6 +34,7 @@ from deployer.transport import Transport
 from deployer.workflows import credentials, leaves
 from deployer.workflows.arrival import Arrival, fit, loads, recognised
 from deployer.workflows.checks import supplied_problems
+from deployer.workflows.claims import Claimant, settled
 from deployer.workflows.credentials import Credentials
 from deployer.workflows.leaves import Decision
 from deployer.workflows.material import material_of
@@ -105,16 +104,16 @@ class Survey(AbstractContextManager["Survey"]):
         now: datetime,
         root: Path,
         texts: bool = False,
-        settles: bool = False,
+        claimant: Claimant | None = None,
         installs: bool = False,
         anew: Collection[Renewed] = (),
     ) -> None:
         """
         Begin a run in the project directory `root`.
 
-        `settles`: finish first what an interrupted run left. `installs`: install Apache and
-        mod_ssl where they are missing. With neither nothing is changed. `anew` is what is to be
-        issued again although it is good.
+        With a `claimant` hosts that another run holds are waited for, and what an interrupted one
+        left is finished first. `installs`: install Apache and mod_ssl where they are missing. With
+        neither nothing is changed. `anew` is what is to be issued again although it is good.
         """
         self._connect = connect
         self._store = store
@@ -122,7 +121,7 @@ class Survey(AbstractContextManager["Survey"]):
         self._now = now
         self._root = root
         self._texts = texts
-        self._settles = settles
+        self._claimant = claimant
         self._installs = installs
         self._anew = anew
         self._stale = crls_due(store, now, anew="crl" in anew)
@@ -161,7 +160,8 @@ class Survey(AbstractContextManager["Survey"]):
                 listen(Event(host=target.name, step=Step.INSTALL, ended=True))
             return seen
 
-        for target, result in in_parallel(look, ready, forks=forks):
+        gave_up = self._claimant.gave_up if self._claimant else None
+        for target, result in in_parallel(look, ready, forks=forks, gave_up=gave_up):
             if isinstance(result, DeployerError):
                 yield target, result
             else:
@@ -180,9 +180,12 @@ class Survey(AbstractContextManager["Survey"]):
             found = verbs.observe(way, texts=self._texts, watched=watched)
             platform = recognised(target.name, layout, found)
             host = Host(target.name, transport, platform.layout, address)
-            if self._settles and found.pending is not None:
-                settle(host, found.pending, found)
-                found = verbs.observe(host, texts=self._texts, watched=watched)
+            if self._claimant is not None:
+
+                def look() -> Observation:
+                    return verbs.observe(host, texts=self._texts, watched=watched)
+
+                found = settled(host, found, self._claimant, look)
         except Interrupted as error:
             # Nothing was begun here, so nothing is unknown.
             raise Unreachable(target.name, Step.OBSERVE, error.cause, hint=error.hint) from error
@@ -237,23 +240,3 @@ class Survey(AbstractContextManager["Survey"]):
 
     def __enter__(self) -> Self:
         return self
-
-
-def settle(host: Host, pending: Pending, found: Observation) -> None:
-    """
-    Finish what an interrupted run left on a host before anything else happens there.
-
-    A switch still within its time belongs to somebody; one past it means that its timer died,
-    with a reboot perhaps, and is undone now.
-    """
-    left = pending.deadline - found.clock
-    if left > 0 and not pending.undoing:
-        who = found.lease_holder or "somebody"
-        raise Locked(
-            f"an activation by {who} awaits its confirmation",
-            hint=f"without one the host undoes it in {left} s; try again then",
-        )
-    verdict = verbs.undo(host, pending.token, "left behind by an interrupted run")
-    # Rolled back is what we asked for here; anything worse is worth stopping for.
-    if isinstance(verdict, NeedsHands):
-        raise verdict

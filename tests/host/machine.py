@@ -115,16 +115,25 @@ class Machine:
     def observe(self) -> Observation:
         return verbs.observe(self.host)
 
-    def stage(self, release: Release) -> str:
-        return verbs.stage(self.host, release, self.observe())
+    def stage(self, release: Release, switch: Switch | None = None) -> str:
+        """Stage a release, for a switch to come or for its own sake."""
+        claim = switch or new_switch(self.host)
+        name = verbs.stage(self.host, release, self.observe(), claim)
+        if switch is None:
+            verbs.release(self.host, claim)
+        return name
 
     def rehearse(self, release: Release) -> str:
-        return verbs.rehearse(self.host, release, self.stage(release))
+        switch = new_switch(self.host)
+        name = verbs.stage(self.host, release, self.observe(), switch)
+        mode = verbs.rehearse(self.host, release, name, switch)
+        verbs.release(self.host, switch)
+        return mode
 
     def activate(self, release: Release, *, timeout: int = 60, holder: str = HOLDER) -> Switch:
         """Stage a release and switch to it, leaving the confirmation to the caller."""
-        switch = new_switch(timeout=timeout, holder=holder)
-        verbs.activate(self.host, release, self.stage(release), switch)
+        switch = new_switch(self.host, timeout=timeout, holder=holder)
+        verbs.activate(self.host, release, self.stage(release, switch), switch)
         return switch
 
     def undo(self, switch: Switch, why: str = "the probe failed") -> HostError | None:
@@ -202,8 +211,22 @@ class Machine:
         return self.lab.root / path.lstrip("/")
 
 
-def new_switch(*, timeout: int = 60, holder: str = HOLDER) -> Switch:
-    return Switch(token=f"token{next(TOKENS)}", holder=holder, confirm_timeout=timeout)
+def new_switch(host: Host, *, timeout: int = 60, holder: str = HOLDER) -> Switch:
+    """Claim a host for a run that takes every run before it for dead."""
+    found = verbs.observe(host)
+    return Switch(
+        token=f"token{next(TOKENS)}",
+        holder=holder,
+        fence=found.fence,
+        dead=found.lease.token if found.lease else "",
+        confirm_timeout=timeout,
+    )
+
+
+def claim(machine: Machine) -> tuple[str, ...]:
+    """The first arguments of the scripts that want the lease."""
+    switch = new_switch(machine.host)
+    return switch.token, *switch.claim
 
 
 def in_sandbox(sandbox: Sandbox, shell: str = "sh") -> Machine:

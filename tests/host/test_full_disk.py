@@ -92,13 +92,13 @@ def test_nothing_is_switched_when_what_an_undo_needs_cannot_be_written(
     how(machine, full)
 
     with machine.prober() as prober, pytest.raises(StepFailed, match="cannot write"):
-        verbs.activate(machine.host, new, name, new_switch())
+        verbs.activate(machine.host, new, name, new_switch(machine.host))
 
     assert prober.failures == ()
     assert machine.serves(old)
     assert machine.current == old.id
     assert machine.in_flight() == []
-    assert machine.observe().lease_holder == ""
+    assert machine.observe().lease is None
 
 
 @pytest.mark.parametrize("how", [fill, devour, exhaust])
@@ -151,7 +151,7 @@ def test_a_confirmation_needs_no_space(machine: Machine, how: Callable[..., None
     assert machine.observe().confirmed == new.id
     assert machine.observe().last_outcome.startswith(f"confirmed {switch.token} ")
     free(machine, OURS, STATE, SITES)
-    assert machine.observe().lease_holder == ""
+    assert machine.observe().lease is None
 
 
 def test_apache_would_not_survive_a_reload_when_its_pid_file_cannot_be_written(
@@ -163,7 +163,7 @@ def test_apache_would_not_survive_a_reload_when_its_pid_file_cannot_be_written(
     fill(machine, RUN)
 
     with pytest.raises(StepFailed, match="which Apache must at a reload"):
-        verbs.activate(machine.host, release, name, new_switch())
+        verbs.activate(machine.host, release, name, new_switch(machine.host))
 
     assert machine.site_serves()
     assert machine.current == ""

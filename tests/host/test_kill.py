@@ -33,8 +33,8 @@ sparsely = pytest.mark.parametrize(
 
 def activated(machine: Machine, release: Release, switch: Switch) -> tuple[str, ...]:
     """The arguments of an activation of a release that is staged by this."""
-    seconds = str(switch.confirm_timeout)
-    return "activate", switch.token, machine.stage(release), seconds, switch.holder, ""
+    name, seconds = machine.stage(release, switch), str(switch.confirm_timeout)
+    return "activate", switch.token, *switch.claim, name, seconds, ""
 
 
 def killed(sandbox: Sandbox, step: int, *words: str, payload: bytes = b"") -> Completed:
@@ -55,13 +55,13 @@ def test_an_activation_killed_anywhere_ends_on_the_old_release(
     old = machine.release()
     machine.deploy(old)
     payload = script_text("undo", machine.layout).encode()
-    whole = new_switch()
+    whole = new_switch(machine.host)
     steps = steps_of(sandbox, *activated(machine, machine.release(), whole), payload=payload)
     machine.undo(whole)
 
     with machine.prober() as prober:
         for step in points(steps, stride):
-            switch, new = new_switch(timeout=1), machine.release()
+            switch, new = new_switch(machine.host, timeout=1), machine.release()
             done = killed(sandbox, step, *activated(machine, new, switch), payload=payload)
 
             # Waiting takes a step more or less each time: the last may not be reached.
@@ -85,12 +85,12 @@ def test_a_first_activation_killed_anywhere_leaves_the_host_as_it_was(
     machine.stage(machine.release())
     before = machine.configuration()
     payload = script_text("undo", machine.layout).encode()
-    whole = new_switch()
+    whole = new_switch(machine.host)
     steps = steps_of(sandbox, *activated(machine, machine.release(), whole), payload=payload)
     machine.undo(whole)
 
     for step in points(steps, stride):
-        switch, new = new_switch(timeout=1), machine.release()
+        switch, new = new_switch(machine.host, timeout=1), machine.release()
         killed(sandbox, step, *activated(machine, new, switch), payload=payload)
 
         if list(machine.state.glob("pending.*")):
@@ -115,13 +115,13 @@ def test_an_activation_that_sleeps_past_its_time_switches_nothing_any_more(
     machine.deploy(old)
     before = machine.configuration()
     payload = script_text("undo", machine.layout).encode()
-    whole = new_switch()
+    whole = new_switch(machine.host)
     steps = steps_of(sandbox, *activated(machine, machine.release(), whole), payload=payload)
     machine.undo(whole)
 
     # From where it has said that it is at work.
     for step in points(steps, stride, start=50):
-        switch, new = new_switch(timeout=1), machine.release()
+        switch, new = new_switch(machine.host, timeout=1), machine.release()
         words = activated(machine, new, switch)
         host = Host("web1", Stopped(sandbox, at=step), sandbox.layout, "")
         with ThreadPoolExecutor(1) as pool:

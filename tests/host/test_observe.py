@@ -42,7 +42,7 @@ def test_a_host_without_us_reports_its_apache_and_nothing_else(any_shell: Machin
     assert not found.includes
     assert not found.releases
     assert found.pending is None
-    assert (found.lease_holder, found.last_outcome) == ("", "")
+    assert (found.lease, found.fence, found.last_outcome) == (None, 0, "")
 
 
 def test_a_stranger_is_looked_at_in_any_shell(any_shell: Machine) -> None:
@@ -119,7 +119,9 @@ def test_a_host_reports_who_holds_it_and_until_when(any_shell: Machine) -> None:
 
     found = any_shell.observe()
 
-    assert found.lease_holder == HOLDER
+    assert found.lease is not None
+    assert (found.lease.token, found.lease.holder) == (switch.token, HOLDER)
+    assert 0 <= found.clock - found.lease.heartbeat < 60
     assert found.pending is not None
     assert found.pending.token == switch.token
     assert 0 < found.pending.deadline - found.clock <= 50

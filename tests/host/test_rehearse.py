@@ -15,7 +15,7 @@ import pytest
 from deployer.errors import StepFailed
 from deployer.release import Release
 from deployer.sandbox.processes import until
-from tests.host.machine import Machine
+from tests.host.machine import Machine, claim
 from tests.host.releases import CRL, FULLCHAIN, KEY, SITE, TRUST, another_key, fullchain
 from tests.hosts.prober import listens
 
@@ -118,14 +118,15 @@ def test_a_rehearsal_writes_into_no_log_and_leaves_no_trace(whole: Machine) -> N
     before = {path.name: path.read_bytes() for path in logs.iterdir()}, whole.configuration()
     before_mounts = mounts()
 
-    done = whole.host.run("rehearse", name, "ssl", str(whole.lab.https_port))
+    done = whole.host.run("rehearse", *claim(whole), name, "ssl", str(whole.lab.https_port))
 
     assert done.status == 0
     assert ({path.name: path.read_bytes() for path in logs.iterdir()}, whole.configuration()) == (
         before
     )
     assert mounts() == before_mounts
-    assert [path.name for path in whole.state.iterdir()] == ["journal", "rehearsal"]
+    there = {path.name for path in whole.state.iterdir()}
+    assert there == {"journal", "lease.3", "rehearsal"}
     assert list((whole.state / "rehearsal").iterdir()) == []
 
 
@@ -298,8 +299,8 @@ def test_a_rehearsal_that_is_killed_leaves_no_server(
     # It waits for a port on which nobody will listen, so there is time.
     name = machine.stage(machine.release())
     before = apaches(machine)
-    host = machine.host
-    killed = threaded(lambda: host.run("rehearse", name, "ssl", str(machine.lab.https_port)))
+    words = (*claim(machine), name, "ssl", str(machine.lab.https_port))
+    killed = threaded(lambda: machine.host.run("rehearse", *words))
     assert until(lambda: bool(apaches(machine) - before), timeout=10)
 
     for pid in rehearsals_of(name):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from deployer.host import verbs
 from tests.host.machine import Machine
 from tests.host.releases import KEY, key
 
@@ -51,8 +50,7 @@ COMMANDS = (
 
 def test_no_key_is_in_any_argument_or_environment(machine: Machine, recorded: Path) -> None:
     old, new = machine.release(), machine.release()
-    name = machine.stage(old)
-    verbs.rehearse(machine.host, old, name)
+    machine.rehearse(old)
     machine.deploy(old)
     machine.deploy(machine.kept(new))
     machine.undo(machine.activate(machine.release()))
@@ -66,7 +64,7 @@ def test_no_key_is_in_any_argument_or_environment(machine: Machine, recorded: Pa
 
 def test_no_key_is_in_any_file_but_its_own(machine: Machine) -> None:
     old = machine.release()
-    verbs.rehearse(machine.host, old, machine.stage(old))
+    machine.rehearse(old)
     machine.deploy(old)
     machine.deploy(machine.kept(machine.release()))
     machine.undo(machine.activate(machine.release()))

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import StepFailed
+from deployer.errors import Locked, StepFailed
 from deployer.host import verbs
 from deployer.host.script import Host, script_text
+from deployer.host.verbs import Switch
 from deployer.release import File, Release
 from deployer.sandbox import Sandbox
 from deployer.sandbox.processes import until
 from deployer.transport import Completed
 from deployer.transport.local import Local
 from tests.host.kill import Killed, steps_of
-from tests.host.machine import InSandbox, Machine
+from tests.host.machine import InSandbox, Machine, claim, new_switch
 from tests.host.releases import KEY, SITE
 
 
@@ -77,7 +78,7 @@ def test_only_what_the_host_lacks_travels(machine: Machine) -> None:
 
     assert b"PRIVATE KEY" not in payload
     assert b"X509 CRL" not in payload
-    assert lies(machine, verbs.stage(machine.host, new, found), new)
+    assert lies(machine, verbs.stage(machine.host, new, found, new_switch(machine.host)), new)
 
 
 def test_a_key_that_nobody_has_is_named(machine: Machine) -> None:
@@ -95,7 +96,9 @@ def test_a_flipped_bit_is_refused_and_leaves_nothing_behind(machine: Machine, sh
     payload = bytearray(release.to_tar({}).rstrip(b"\0"))
     payload[int(len(payload) * share)] ^= 4
 
-    done = machine.host.run("stage", release.id, payload=bytes(payload) + bytes(10240))
+    done = machine.host.run(
+        "stage", *claim(machine), release.id, payload=bytes(payload) + bytes(10240)
+    )
 
     assert done.status == 1
     assert done.last_words
@@ -107,7 +110,9 @@ def test_a_transfer_that_breaks_off_is_refused(any_shell: Machine, share: float)
     release = any_shell.release()
     payload = release.to_tar({}).rstrip(b"\0")
 
-    done = any_shell.host.run("stage", release.id, payload=payload[: int(len(payload) * share)])
+    done = any_shell.host.run(
+        "stage", *claim(any_shell), release.id, payload=payload[: int(len(payload) * share)]
+    )
 
     assert done.status == 1
     assert names(any_shell) == set()
@@ -125,7 +130,7 @@ def test_a_connection_that_breaks_off_within_the_script_runs_nothing(
 
     host = Host("web1", Cut(sandbox), sandbox.layout, "")
     with pytest.raises(StepFailed, match="did not arrive whole"):
-        verbs.stage(host, release, machine.observe())
+        verbs.stage(host, release, machine.observe(), new_switch(machine.host))
 
     assert not machine.root.exists()
 
@@ -145,7 +150,7 @@ def test_a_large_release_that_is_there_already_is_read_to_its_end(machine: Machi
     machine.stage(release)
     found = machine.observe()
 
-    assert verbs.stage(machine.host, release, found) == release.id
+    assert verbs.stage(machine.host, release, found, new_switch(machine.host)) == release.id
 
 
 def edit(directory: Path) -> None:
@@ -228,37 +233,46 @@ def test_a_vanished_live_release_does_not_go_live_by_being_staged(machine: Machi
     assert not (machine.root / "current").exists()
 
 
-def test_a_release_that_an_undo_would_bring_back_is_not_rebuilt_under_it(machine: Machine) -> None:
+def test_nothing_is_staged_while_a_switch_is_in_flight(machine: Machine) -> None:
     old = machine.release()
     machine.deploy(old)
-    machine.activate(machine.release())
-    edit(machine.root / "releases" / old.id)
+    live = machine.activate(machine.release(), holder="alice@laptop: apply")
+    before = names(machine)
 
-    assert machine.stage(old) == f"{old.id}.2"
+    with pytest.raises(Locked, match="held by alice@laptop: apply"):
+        machine.stage(machine.release())
+
+    assert names(machine) == before
+    verbs.confirm(machine.host, live)
 
 
-def test_many_controllers_may_stage_at_once(machine: Machine) -> None:
-    same, other = machine.release(), machine.release()
-    wanted = [same, other, same, other]
+def test_of_many_controllers_at_once_one_stages(machine: Machine) -> None:
+    wanted = [machine.release() for _ in range(4)]
+    found, claims = machine.observe(), [new_switch(machine.host) for _ in wanted]
+
+    def gains(release: Release, switch: Switch) -> bool:
+        try:
+            return verbs.stage(machine.host, release, found, switch) == release.id
+        except Locked:
+            return False
 
     with ThreadPoolExecutor(len(wanted)) as pool:
-        staged = list(pool.map(machine.stage, wanted))
+        gained = list(pool.map(gains, wanted, claims))
 
-    assert staged == [release.id for release in wanted]
-    assert names(machine) == {same.id, other.id}
-    assert lies(machine, same.id, same)
-    assert lies(machine, other.id, other)
+    (staged,) = (release for release, first in zip(wanted, gained, strict=True) if first)
+    assert names(machine) == {staged.id}
+    assert lies(machine, staged.id, staged)
 
 
 def test_a_stage_that_was_killed_is_cleared_by_the_next(machine: Machine, sandbox: Sandbox) -> None:
     release = machine.release()
-    steps = steps_of(sandbox, "stage", release.id, payload=release.to_tar({}))
+    steps = steps_of(sandbox, "stage", *claim(machine), release.id, payload=release.to_tar({}))
     for step in range(5, steps, max(1, steps // 8)):
         release = machine.release()
         payload = release.to_tar({})
 
         host = Host("web1", Killed(sandbox, at=step), sandbox.layout, "")
-        assert host.run("stage", release.id, payload=payload).status == 137
+        assert host.run("stage", *claim(machine), release.id, payload=payload).status == 137
 
         assert machine.stage(release) == release.id
         assert lies(machine, release.id, release)
@@ -276,7 +290,7 @@ def test_keys_are_never_readable_by_others_not_even_while_they_arrive(
     slowly = Trickle(any_shell.root)
 
     any_shell_host = replace(any_shell.host, transport=slowly)
-    any_shell_host.run("stage", release.id, payload=release.to_tar({}))
+    any_shell_host.run("stage", *claim(any_shell), release.id, payload=release.to_tar({}))
 
     assert slowly.modes
     assert set(slowly.modes) == {0o600}

@@ -17,7 +17,7 @@ from deployer.host.verbs import Switch
 from deployer.layouts import Layout
 from deployer.release import Release
 from deployer.sandbox.processes import until
-from tests.host.machine import Machine, new_switch
+from tests.host.machine import Machine, claim, new_switch
 from tests.host.releases import KEY, another_key
 
 
@@ -337,7 +337,7 @@ def test_an_apache_that_dies_of_the_reload_is_started_again_with_the_old_release
     before = any_shell.observe().apache_pid
 
     with pytest.raises(RolledBack, match="from the reload: AH02565"):
-        verbs.activate(any_shell.host, release, name, new_switch())
+        verbs.activate(any_shell.host, release, name, new_switch(any_shell.host))
 
     assert any_shell.serves(first)
     assert any_shell.site_serves()
@@ -351,7 +351,7 @@ def test_debians_apache_is_started_again_as_its_administrator_would(debian: Mach
     spoil(debian, name)
 
     with pytest.raises(RolledBack):
-        verbs.activate(debian.host, release, name, new_switch())
+        verbs.activate(debian.host, release, name, new_switch(debian.host))
 
     assert debian.site_serves()
     umask = debian.lab.exec(
@@ -452,7 +452,7 @@ def test_a_release_that_was_never_staged_is_not_activated(machine: Machine) -> N
     release = machine.release()
 
     with pytest.raises(StepFailed, match="there is no release"):
-        verbs.activate(machine.host, release, release.id, new_switch())
+        verbs.activate(machine.host, release, release.id, new_switch(machine.host))
 
     assert machine.current == ""
 
@@ -461,7 +461,9 @@ def test_an_undo_that_did_not_arrive_whole_is_never_armed(machine: Machine) -> N
     release = machine.release()
     name = machine.stage(release)
 
-    done = machine.host.run("activate", "t1", name, "60", "me", "", payload=b"# half an undo\n")
+    done = machine.host.run(
+        "activate", *claim(machine), name, "60", "", payload=b"# half an undo\n"
+    )
 
     assert done.status == 1
     assert "cannot write" in done.last_words
@@ -489,7 +491,7 @@ def test_of_many_controllers_at_once_one_gets_the_host(machine: Machine) -> None
         wanted = [machine.release() for _ in range(4)]
         names = [machine.stage(release) for release in wanted]
 
-        switches = [new_switch(holder=f"controller {number}") for number in range(4)]
+        switches = [new_switch(machine.host, holder=f"controller {number}") for number in range(4)]
 
         with ThreadPoolExecutor(4) as pool:
             attempts = zip(wanted, names, switches, strict=True)
@@ -511,8 +513,10 @@ def gains(machine: Machine, release: Release, name: str, switch: Switch) -> bool
 
 LEASE = """
 token=$1
+read_lease
+seen=$number
 ln -s "$$" "$state/working.$token"
-take_lease "$token" "holder $token"
+hold_lease "$token" "holder $token" "$seen" ""
 echo "taken $number"
 mkdir "$state/critical" || echo "more than one"
 sleep 0.01

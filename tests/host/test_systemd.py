@@ -13,6 +13,7 @@ import pytest
 from deployer.errors import RolledBack
 from deployer.host import verbs
 from deployer.host.script import Host
+from deployer.host.verbs import Switch
 from deployer.layouts import DEBIAN
 from deployer.release import Release
 from deployer.sandbox.processes import SYSTEM_PATH, until
@@ -68,8 +69,8 @@ class Machine:
         active = self.says("systemctl is-active apache2")
         return active == "active" and main == str(verbs.observe(self.host).apache_pid)
 
-    def stage(self, release: Release) -> str:
-        return verbs.stage(self.host, release, verbs.observe(self.host))
+    def stage(self, release: Release, switch: Switch) -> str:
+        return verbs.stage(self.host, release, verbs.observe(self.host), switch)
 
 
 @pytest.fixture
@@ -104,9 +105,9 @@ def release() -> Release:
 
 
 def test_the_timer_is_a_unit_of_its_own_until_the_confirmation(machine: Machine) -> None:
-    new, switch = release(), new_switch()
-    name = machine.stage(new)
-    assert verbs.rehearse(machine.host, new, name) == "whole"
+    new, switch = release(), new_switch(machine.host)
+    name = machine.stage(new, switch)
+    assert verbs.rehearse(machine.host, new, name, switch) == "whole"
 
     verbs.activate(machine.host, new, name, switch)
     armed = machine.units()
@@ -120,35 +121,35 @@ def test_the_timer_is_a_unit_of_its_own_until_the_confirmation(machine: Machine)
 
 
 def test_the_unit_undoes_what_nobody_confirms_and_clears_up_after_itself(machine: Machine) -> None:
-    new, switch = release(), new_switch(timeout=1)
+    new, switch = release(), new_switch(machine.host, timeout=1)
 
-    verbs.activate(machine.host, new, machine.stage(new), switch)
+    verbs.activate(machine.host, new, machine.stage(new, switch), switch)
 
     outcome = f"rolled_back {switch.token}"
     assert until(lambda: verbs.observe(machine.host).last_outcome.startswith(outcome), timeout=10)
     assert until(lambda: machine.units() == "", timeout=10)
     assert machine.is_serving()
     assert machine.says("ls /var/lib/deployer").split() == [
-        *("free.2", "generation", "journal", "last", "reload.log")
+        *("free.3", "generation", "journal", "last", "reload.log")
     ]
 
 
 def test_an_apache_that_died_of_the_reload_is_a_service_again(machine: Machine) -> None:
-    new = release()
-    name = machine.stage(new)
+    new, switch = release(), new_switch(machine.host)
+    name = machine.stage(new, switch)
     key = f"{DEBIAN.root}/releases/{name}/{KEY}"
     machine.run(["sh", "-c", f"cat >{key}"], stdin=another_key(), timeout=10)
 
     with pytest.raises(RolledBack, match="AH02565"):
-        verbs.activate(machine.host, new, name, new_switch())
+        verbs.activate(machine.host, new, name, switch)
 
     assert machine.is_serving()
     assert machine.units() == ""
 
 
 def test_an_undo_by_the_unit_starts_a_dead_apache_as_a_service(machine: Machine) -> None:
-    new, switch = release(), new_switch(timeout=1)
-    verbs.activate(machine.host, new, machine.stage(new), switch)
+    new, switch = release(), new_switch(machine.host, timeout=1)
+    verbs.activate(machine.host, new, machine.stage(new, switch), switch)
     machine.says("systemctl stop apache2")
 
     outcome = f"rolled_back {switch.token}"

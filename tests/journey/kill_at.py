@@ -33,12 +33,11 @@ def main() -> None:
             die()
 
     with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
-        operator = replace(session.operator(confirm_timeout=CONFIRM_TIMEOUT), listen=listen)
-        list(
-            carry_out(
-                preview(session.survey(settles=True), session.targets("all"), operator), operator
-            )
-        )
+        claimant = session.claim("apply")
+        operator = session.operator(confirm_timeout=CONFIRM_TIMEOUT, claimant=claimant)
+        operator = replace(operator, listen=listen)
+        seen = preview(session.survey(claimant=claimant), session.targets("all"), operator)
+        list(carry_out(seen, operator))
 
 
 def die() -> None:

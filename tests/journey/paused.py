@@ -26,8 +26,10 @@ def apply_paused_at(step: Step, *, confirm_timeout: int = 60) -> Iterator[list[H
 
     def run() -> None:
         with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
-            operator = replace(session.operator(confirm_timeout=confirm_timeout), listen=listen)
-            seen = preview(session.survey(settles=True), session.targets("all"), operator)
+            claimant = session.claim("apply")
+            operator = session.operator(confirm_timeout=confirm_timeout, claimant=claimant)
+            operator = replace(operator, listen=listen)
+            seen = preview(session.survey(claimant=claimant), session.targets("all"), operator)
             results.extend(carry_out(seen, operator))
 
     thread = threading.Thread(target=run)

@@ -1,4 +1,8 @@
-"""Two operators at one host: one works, the other is told who."""
+"""Two operators at one host: one works, the other is told who, waits, or comes too late."""
+
+import copy
+import shutil
+import threading
 
 import pytest
 
@@ -7,35 +11,73 @@ from tests.journey.paused import apply_paused_at
 from tests.journey.workbench import Workbench
 
 
-@pytest.mark.parametrize("step", [Step.PROBE, Step.CONFIRM])
-def test_a_host_in_the_middle_of_a_switch_is_left_to_whoever_began_it(
-    live_desk: Workbench, monkeypatch: pytest.MonkeyPatch, step: Step
-) -> None:
-    desk = live_desk
-    monkeypatch.chdir(desk.directory)
-    desk.vhosts = [desk.site(client_auth={"verify": "optional"})]
-    desk.write_inventory()
+@pytest.fixture
+def desk(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """Something is to be changed on a host that is live."""
+    monkeypatch.chdir(live_desk.directory)
+    live_desk.vhosts = [live_desk.site(client_auth={"verify": "optional"})]
+    live_desk.write_inventory()
+    return live_desk
 
-    with apply_paused_at(step) as first:
+
+def test_a_second_run_with_one_state_is_told_of_the_first_and_touches_nothing(
+    desk: Workbench,
+) -> None:
+    with apply_paused_at(Step.STAGE) as first:
         second = desk.apply(status=75)
 
-    assert "skipped" in second.stdout
-    assert "awaits its confirmation" in second.stderr
+    assert ": apply (process " in second.stderr
+    assert "--lock-timeout" in second.stderr
     assert [one.outcome for one in first] == [Outcome.CHANGED]
     assert desk.curl().stdout == "200"
 
 
-def test_whoever_comes_first_to_the_switch_wins_and_the_other_converges(
-    live_desk: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk = live_desk
-    monkeypatch.chdir(desk.directory)
-    desk.vhosts = [desk.site(client_auth={"verify": "optional"})]
-    desk.write_inventory()
+def test_it_waits_for_the_first_if_it_may(desk: Workbench) -> None:
+    with apply_paused_at(Step.CONFIRM) as first:
+        waiting = threading.Timer(0.1, lambda: ended.append(desk.apply("--lock-timeout", "60s")))
+        ended: list[object] = []
+        waiting.start()
+        waiting.join(timeout=1)
+        assert not ended
+    waiting.join(timeout=60)
 
-    with apply_paused_at(Step.ACTIVATE) as first:
-        desk.apply()
-    # The second's release is live; the first switches to the same one, and nothing is lost.
     assert [one.outcome for one in first] == [Outcome.CHANGED]
+    assert len(ended) == 1
     assert [one["outcome"] for one in desk.events("host", "apply")] == ["unchanged"]
-    assert desk.curl(*desk.alice).stdout == "200"
+
+
+@pytest.mark.parametrize("step", [Step.REHEARSE, Step.PROBE, Step.CONFIRM])
+def test_a_host_that_one_state_is_at_work_on_is_left_alone_by_another(
+    desk: Workbench, step: Step
+) -> None:
+    other = elsewhere(desk)
+
+    with apply_paused_at(step) as first:
+        second = other.apply(status=75)
+
+    assert "skipped" in second.stdout
+    held = "awaits its confirmation" if step is not Step.REHEARSE else ": apply, with deployer"
+    assert held in second.stderr
+    assert [one.outcome for one in first] == [Outcome.CHANGED]
+    assert desk.curl().stdout == "200"
+
+
+def test_whoever_looked_before_another_came_and_went_is_refused(desk: Workbench) -> None:
+    other = elsewhere(desk)
+    other.vhosts = [desk.site(client_auth={"verify": "none"})]
+    other.write_inventory()
+
+    with apply_paused_at(Step.STAGE) as first:
+        other.apply()
+
+    assert [one.outcome for one in first] == [Outcome.SKIPPED]
+    assert "another run has been here since this one looked" in first[0].summary
+    assert desk.curl().stdout == "200", "what the other run brought serves"
+
+
+def elsewhere(desk: Workbench) -> Workbench:
+    """The same project and the same CA on the computer of a colleague."""
+    other = copy.copy(desk)
+    other.directory = desk.directory.with_name("elsewhere")
+    shutil.copytree(desk.directory, other.directory)
+    return other

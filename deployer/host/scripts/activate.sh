@@ -1,18 +1,17 @@
-# activate TOKEN NAME SECONDS HOLDER "MODULES": switch to a staged and rehearsed release.
+# activate TOKEN HOLDER SEEN DEAD NAME SECONDS "MODULES": switch to a staged and rehearsed release.
 #
 # Order is everything: lease, all that an undo will need, journal, dead-man timer, and only then
 # the first change that Apache could see. From the timer on, the host ends wholly on the new or
 # wholly on the old release, whatever becomes of the controller and of this script. The undo text
 # arrives on standard input.
 #
-# Exit: 0 the new generation runs, 75 another controller holds the host, 10 and 11 as undo,
+# Exit: 0 the new generation runs, 75 the lease is another run's, 10 and 11 as undo,
 # 1 nothing was switched.
 
 token=$1
-name=$2
-seconds=$3
-holder=$4
-modules=$5
+name=$5
+seconds=$6
+modules=$7
 undo=$state/undo.$token
 release=$root/releases/$name
 prepared=$vhost_dir/.deployer.new.$token
@@ -28,7 +27,7 @@ abandon() {
 mkdir -p "$state" || fail "cannot create $state"
 trap 'rm -f "$state/working.$token"' EXIT
 ln -s "$$" "$state/working.$token" || fail "cannot write below $state"
-take_lease "$token" "$holder"
+hold_lease "$token" "$2" "$3" "$4"
 
 # With the lease nothing else is in flight: the rest was left by activations that were killed.
 for left in "$state"/undo.* "$state"/undoer.* "$state"/timer.* "$state"/working.* "$state"/last.* \

@@ -3,9 +3,11 @@
 # Nobody is asked anything, and what an administrator has configured already stays. What the
 # package manager says is kept for an error message.
 #
-# Exit: 0 installed and running, 1 not.
+# Exit: 0 installed and running, 1 not, 75 another run is at work here.
 
 [ "$(id -u)" = 0 ] || fail "only root can install packages: set ansible_become: true"
+read_lease
+! held || refuse "held by $holder"
 mkdir -p "$state" || fail "cannot create $state"
 log=$state/install.log
 

@@ -231,11 +231,15 @@ install_include() {
   done
 }
 
-# The lease: one controller at a time. Whoever takes it makes a link with the next number, and the
+# The lease: one run at a time. Whoever takes or renews it makes a link with the next number, and the
 # highest number counts: a link has its text from its first moment and needs no disk space. No
 # number comes twice, so a claimant that slept between looking and linking finds a higher one.
-# Releasing it renames it to free.NUMBER. It is worth nothing once nothing is in flight.
+# The text is "TOKEN HEARTBEAT HOLDER"; a release renames the link to free.NUMBER.
 #
+# The number is a fencing token: a run says which one it saw when it looked at this host. What it
+# then decided holds as long as nobody else's has come since, however long it slept.
+lease_life=120
+
 # One look at the directory, which at any moment holds the highest number there is: of two looks the
 # first might miss what is released between them. Nor is a link passed over that is gone by now: who
 # took it away has a higher number, which the look did not show.
@@ -251,10 +255,11 @@ read_lease() {
     number=${link##*.}
     highest=${link##*/}
   done
-  case $highest in
-    lease.*) lease=$(readlink "$state/$highest") ;;
-    *) lease= ;;
-  esac
+  lease=
+  case $highest in lease.*) lease=$(readlink "$state/$highest") ;; esac
+  heartbeat=${lease#* }
+  holder=${heartbeat#* }
+  heartbeat=${heartbeat%% *}
 }
 
 # In this order: a switch is worked on before it is pending, and pending before it is undone.
@@ -266,17 +271,34 @@ in_flight() {
   return 1
 }
 
-# take_lease TOKEN HOLDER. The caller's own working.TOKEN exists already.
-take_lease() {
+# Say whether the holder was heard of lately. One from the future speaks of a clock that was set
+# back: that lease would last for who knows how long.
+alive() {
+  case $heartbeat in '' | *[!0-9]*) return 1 ;; esac
+  age=$(($(date +%s) - heartbeat))
+  [ "$age" -lt "$lease_life" ] && [ "$age" -gt "-$lease_life" ]
+}
+
+held() {
+  [ -n "$lease" ] && { in_flight || alive; }
+}
+
+# hold_lease TOKEN HOLDER SEEN DEAD: take the lease, or renew it. SEEN is the number that the run saw;
+# DEAD is the token of a lease that is known to be a dead run's, however lately it was heard of.
+hold_lease() {
   attempts=0
   while :; do
     read_lease
-    if in_flight; then
-      printf 'held by %s\n' "${lease#* }" >&2
-      exit 75
-    fi
+    case $lease in
+      "$1 "*) ;;
+      "$4 "*) ! in_flight || refuse "held by $holder" ;;
+      *)
+        ! held || refuse "held by $holder"
+        [ "$number" -eq "$3" ] || refuse "another run has been here since this one looked at the host"
+        ;;
+    esac
     mine=$((number + 1))
-    if ln -s "$1 $2" "$state/lease.$mine" 2>/dev/null; then
+    if ln -s "$1 $(date +%s) $2" "$state/lease.$mine" 2>/dev/null; then
       read_lease
       [ "$highest" = "lease.$mine" ] && break
       rm -f "$state/lease.$mine"
@@ -287,6 +309,11 @@ take_lease() {
   for link in "$state"/free.* "$state"/lease.*; do
     [ "${link##*.}" = "$mine" ] || rm -f "$link"
   done
+}
+
+refuse() {
+  printf '%s\n' "$*" >&2
+  exit 75
 }
 
 release_lease() {

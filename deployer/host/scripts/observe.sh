@@ -237,7 +237,8 @@ say current "$(live_release)"
 [ ! -e "$state/last" ] || say last "$(first_line "$state/last")"
 
 read_lease
-[ -z "$lease" ] || ! in_flight || say lease "${lease#* }"
+say fence "$number"
+! held || say lease "$lease"
 for plan in "$state"/pending.* "$state"/undoing.*; do
   [ ! -e "$plan" ] || say pending "${plan##*/} $(sed -n 's/^deadline=//p' "$plan")"
 done

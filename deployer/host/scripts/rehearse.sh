@@ -1,4 +1,4 @@
-# rehearse NAME "MODULES" "PORTS": start the real Apache on the would-be configuration, unseen.
+# rehearse TOKEN HOLDER SEEN DEAD NAME "MODULES" "PORTS": start the real Apache on the would-be configuration, unseen.
 #
 # In private network, mount and pid namespaces the complete configuration of this host, with our
 # include file, our modules and the new release in place, is started as it will be. Nobody can
@@ -12,11 +12,12 @@
 # 23 did not start, 24 would take the default virtual host of an address from somebody else,
 # 25 cannot listen on an address or port, 26 there is no such directory to serve, 27 Apache does
 # not read the directory that our include file goes into, 28 would take a port from the site that
-# the server serves by itself.
+# the server serves by itself, 75 the lease is another run's.
 
-name=$1
-modules=$2
-ports=$3
+token=$1
+name=$5
+modules=$6
+ports=$7
 release=$root/releases/$name
 [ -d "$release" ] || fail "there is no release $name on this host"
 
@@ -298,7 +299,6 @@ shadow() {
   scratch=$state/shadow.$$
   private_dirs=$scratch
   mkdir -p "$scratch/sites" || fail "cannot write below $state"
-  trap 'rm -rf "$scratch"' EXIT
   # With the new release, in case that the one it replaces is what is broken.
   httpd -t -D DUMP_RUN_CFG -D DUMP_MODULES -C "Define DEPLOYER_RELEASE $release" \
     >"$scratch/before" 2>/dev/null ||
@@ -352,10 +352,12 @@ shadow() {
   answer rehearsed shadow
 }
 
-if [ "${4:-}" = inside ]; then
+if [ "${8:-}" = inside ]; then
   whole
   exit 0
 fi
+trap 'status=$?; rm -rf "${scratch:-}"; [ "$status" = 0 ] || release_lease; exit "$status"' EXIT
+hold_lease "$token" "$2" "$3" "$4"
 taken=$(cannot_listen)
 if [ -n "$taken" ]; then
   printf '%s\n' "$taken" >&2
@@ -371,7 +373,7 @@ if [ -n "$missing" ]; then
 fi
 # A pid namespace too: whatever a site's configuration starts ends with the rehearsal.
 if unshare -n -m -p -f --propagation private true 2>/dev/null; then
-  unshare -n -m -p -f --propagation private sh -c "$script" rehearse "$name" "$modules" "$ports" inside
+  unshare -n -m -p -f --propagation private sh -c "$script" rehearse "$@" inside
   status=$?
   [ "$status" = 96 ] || exit "$status"
 fi

@@ -1,10 +1,14 @@
-# stage ID: put a release beside the live one. Nothing that Apache reads is touched.
+# stage TOKEN HOLDER SEEN DEAD ID: put a release beside the live one. Nothing that Apache reads is
+# touched.
 #
 # The tar on standard input holds the manifest and the files this host lacks; the others are
 # copied from releases already here. Every digest is verified before the directory gets its
 # name, so a directory with a plain name is always complete.
+#
+# Exit: 0 staged, 1 not, 75 the lease is another run's.
 
-id=$1
+token=$1
+id=$5
 releases=$root/releases
 staging=$releases/.staging.$$
 
@@ -73,6 +77,8 @@ staged() {
 }
 
 mkdir -p "$releases" "$state" || fail "cannot write below $root and $state ($(room))"
+trap 'status=$?; [ "$status" = 0 ] || release_lease; exit "$status"' EXIT
+hold_lease "$token" "$2" "$3" "$4"
 chmod 755 "$root" "$releases"
 
 # Left behind by a stage that was killed.

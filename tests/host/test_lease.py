@@ -1,0 +1,155 @@
+"""The lease: one run at a time, and whoever comes back too late is refused."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import Locked, StepFailed
+from deployer.host import verbs
+from tests.host.machine import HOLDER, Machine, new_switch
+from tests.host.releases import KEY
+
+BOB = "bob@desk, run 7: rotate leaf"
+
+
+def test_a_run_holds_the_host_from_its_first_file_to_its_confirmation(any_shell: Machine) -> None:
+    machine, release, switch = any_shell, any_shell.release(), new_switch(any_shell.host)
+
+    name = verbs.stage(machine.host, release, machine.observe(), switch)
+    assert holder(machine) == HOLDER
+    verbs.rehearse(machine.host, release, name, switch)
+    assert holder(machine) == HOLDER
+    verbs.activate(machine.host, release, name, switch)
+    assert holder(machine) == HOLDER
+    verbs.confirm(machine.host, switch)
+
+    assert holder(machine) == ""
+
+
+def test_another_run_is_told_who_holds_the_host_at_every_step(machine: Machine) -> None:
+    release, other = machine.release(), machine.release()
+    name = machine.stage(release)
+    found = machine.observe()
+    late, first = (new_switch(machine.host), new_switch(machine.host, holder=BOB))
+    verbs.stage(machine.host, other, found, first)
+
+    with pytest.raises(Locked, match=BOB):
+        verbs.stage(machine.host, release, found, late)
+    with pytest.raises(Locked, match=BOB):
+        verbs.rehearse(machine.host, release, name, late)
+    with pytest.raises(Locked, match=BOB):
+        verbs.activate(machine.host, release, name, late)
+    with pytest.raises(Locked, match=BOB):
+        verbs.renew(machine.host, late)
+    with pytest.raises(Locked, match=BOB):
+        verbs.install(machine.host)
+    verbs.release(machine.host, late)
+
+    assert holder(machine) == BOB
+    assert machine.current == ""
+
+
+def test_a_run_that_slept_while_another_came_and_went_is_refused_by_its_number(
+    machine: Machine,
+) -> None:
+    release = machine.release()
+    sleeper = new_switch(machine.host)
+    name = verbs.stage(machine.host, release, machine.observe(), sleeper)
+    forget_for(machine, seconds=121)
+
+    live = machine.release()
+    machine.deploy(live)
+
+    with pytest.raises(Locked, match="another run has been here"):
+        verbs.activate(machine.host, release, name, sleeper)
+    with pytest.raises(Locked, match="another run has been here"):
+        verbs.renew(machine.host, sleeper)
+    assert machine.current == live.id
+
+
+def test_a_run_that_slept_alone_goes_on_where_it_was(machine: Machine) -> None:
+    release, switch = machine.release(), new_switch(machine.host)
+    name = verbs.stage(machine.host, release, machine.observe(), switch)
+    forget_for(machine, seconds=500)
+
+    verbs.activate(machine.host, release, name, switch)
+    verbs.confirm(machine.host, switch)
+
+    assert machine.current == release.id
+
+
+@pytest.mark.parametrize(
+    ("seconds", "held"), [(60, True), (121, False), (-60, True), (-121, False)]
+)
+def test_a_lease_lasts_two_minutes_from_its_last_heartbeat(
+    machine: Machine, seconds: int, *, held: bool
+) -> None:
+    verbs.stage(
+        machine.host, machine.release(), machine.observe(), new_switch(machine.host, holder=BOB)
+    )
+    forget_for(machine, seconds=seconds)
+
+    assert holder(machine) == (BOB if held else "")
+
+
+def test_a_heartbeat_keeps_it(any_shell: Machine) -> None:
+    machine, switch = any_shell, new_switch(any_shell.host)
+    verbs.stage(machine.host, machine.release(), machine.observe(), switch)
+    forget_for(machine, seconds=100)
+
+    verbs.renew(machine.host, switch)
+
+    found = machine.observe()
+    assert found.lease is not None
+    assert found.clock - found.lease.heartbeat < 60
+
+
+def test_whatever_fails_before_the_switch_gives_the_host_back(machine: Machine) -> None:
+    release, switch = machine.kept(machine.release()), new_switch(machine.host)
+    with pytest.raises(StepFailed, match=f"neither sent nor on this host: {KEY}"):
+        verbs.stage(machine.host, release, machine.observe(), switch)
+    assert holder(machine) == ""
+
+    broken, switch = machine.release(extra="Bogus\n"), new_switch(machine.host)
+    name = verbs.stage(machine.host, broken, machine.observe(), switch)
+    with pytest.raises(StepFailed, match="Bogus"):
+        verbs.rehearse(machine.host, broken, name, switch)
+    assert holder(machine) == ""
+
+
+def test_a_lease_is_broken_by_its_name_and_its_holder_fenced_out(any_shell: Machine) -> None:
+    machine, release = any_shell, any_shell.release()
+    gone = new_switch(machine.host, holder=BOB)
+    name = verbs.stage(machine.host, release, machine.observe(), gone)
+
+    with pytest.raises(Locked, match=BOB):
+        verbs.unlock(machine.host, "somebody-elses")
+    verbs.unlock(machine.host, gone.token)
+
+    assert holder(machine) == ""
+    assert f"the lease of {BOB} was broken" in machine.journal
+    with pytest.raises(Locked, match="another run has been here"):
+        verbs.activate(machine.host, release, name, gone)
+
+
+def test_a_switch_in_flight_is_not_for_breaking(machine: Machine) -> None:
+    switch = machine.activate(machine.release(), holder=BOB)
+
+    with pytest.raises(Locked, match=f"{BOB} has a switch in flight"):
+        verbs.unlock(machine.host, switch.token)
+
+    verbs.confirm(machine.host, switch)
+
+
+def holder(machine: Machine) -> str:
+    lease = machine.observe().lease
+    return lease.holder if lease else ""
+
+
+def forget_for(machine: Machine, *, seconds: int) -> None:
+    """Have the holder of the lease be silent for so long; from the future, if negative."""
+    (link,) = Path(machine.state).glob("lease.*")
+    token, _, words = link.readlink().as_posix().split(" ", 2)
+    link.unlink()
+    link.symlink_to(f"{token} {int(time.time()) - seconds} {words}")
