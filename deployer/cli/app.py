@@ -17,6 +17,7 @@ from deployer.cli import (
     inventory,
     password,
     project,
+    runs,
 )
 
 app = typer.Typer(
@@ -89,3 +90,6 @@ machines = typer.Typer(no_args_is_help=True, help="The way to the hosts: their k
 machines.command("trust")(hosts.trust)
 machines.command("sudoers")(hosts.sudoers)
 app.add_typer(machines, name="hosts")
+history = typer.Typer(no_args_is_help=True, help="Runs over hosts, and who holds them.")
+history.command("unlock")(runs.unlock)
+app.add_typer(history, name="runs")

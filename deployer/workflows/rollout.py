@@ -7,13 +7,16 @@ rehearsed on its host before the first is switched: what fails without harm has 
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 
 from deployer.errors import DeployerError
 from deployer.fleet.executor import in_parallel
 from deployer.fleet.stopping import StopSign
+from deployer.host import verbs
 from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.rolling import Strategy
 from deployer.workflows.deploy import Deployment, Prepared, deploy, prepare, switch
+from deployer.workflows.heartbeat import Heartbeat
 
 THE_CONTROLLER = "controller"
 _WELL = frozenset({Outcome.CHANGED, Outcome.UNCHANGED})
@@ -50,18 +53,23 @@ class Rollout:
         is brought: they have their places in the batches.
         """
         waiting = {one.host.name: one for one in deployments}
-        if self._strategy.rolls and not self._gate.reason:
-            for one, result in self._prepare(deployments):
-                del waiting[one.host.name]
-                yield one, result
-        begun = False
-        for batch in self._strategy.batches(names):
-            members = [waiting[name] for name in batch if name in waiting]
-            if begun and members and not self._gate.reason:
-                self._soak()
-            begun = begun or bool(members)
-            yield from self._bring(members)
-            self._gate.close_after(batch)
+        with Heartbeat(self._waiting, forks=self._forks):
+            if self._strategy.rolls and not self._gate.reason:
+                for one, result in self._prepare(deployments):
+                    del waiting[one.host.name]
+                    yield one, result
+            begun = False
+            for batch in self._strategy.batches(names):
+                members = [waiting[name] for name in batch if name in waiting]
+                if begun and members and not self._gate.reason:
+                    self._soak()
+                begun = begun or bool(members)
+                yield from self._bring(members)
+                self._gate.close_after(batch)
+
+    def _waiting(self) -> tuple[Prepared, ...]:
+        """Return the hosts whose turn has not come."""
+        return tuple(self._prepared.copy().values())
 
     def _prepare(self, deployments: Sequence[Deployment]) -> Ended:
         """Bring every release to its host; yield the hosts on which that failed."""
@@ -88,9 +96,12 @@ class Rollout:
 
     def _one(self, deployment: Deployment) -> HostResult:
         name = deployment.host.name
+        ready = self._prepared.pop(name, None)
         if self._gate.reason:
+            if ready is not None:
+                with suppress(DeployerError):  # it ends by itself, a little later
+                    verbs.release(deployment.host, deployment.switch)
             return skipped(name, self._gate.reason)
-        ready = self._prepared.get(name)
         try:
             return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
         except DeployerError:

@@ -1,12 +1,17 @@
 """The lease: one run at a time, and whoever comes back too late is refused."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from deployer.errors import Locked, StepFailed
 from deployer.host import verbs
+from deployer.sandbox.processes import until
+from deployer.workflows.clients import knockers
+from deployer.workflows.deploy import Deployment, prepare
+from deployer.workflows.heartbeat import Heartbeat
 from tests.host.machine import HOLDER, Machine, new_switch
 from tests.host.releases import KEY
 
@@ -103,6 +108,29 @@ def test_a_heartbeat_keeps_it(any_shell: Machine) -> None:
     found = machine.observe()
     assert found.lease is not None
     assert found.clock - found.lease.heartbeat < 60
+
+
+def test_hosts_that_wait_for_their_turn_are_kept_as_long_as_they_wait(machine: Machine) -> None:
+    release, switch = machine.release(), new_switch(machine.host)
+    deployment = Deployment(
+        host=machine.host,
+        found=machine.observe(),
+        release=release,
+        expectations=(),
+        clients=knockers(None, datetime.now(UTC)),
+        switch=switch,
+    )
+    waiting = [prepare(deployment, lambda _: None)]
+    forget_for(machine, seconds=100)
+    before = machine.observe().fence
+
+    with Heartbeat(lambda: waiting, forks=1, period=0.01):
+        assert until(lambda: machine.observe().fence > before + 1, timeout=10)
+
+    assert holder(machine) == HOLDER
+    quiet = machine.observe().fence
+    assert machine.observe().fence == quiet
+    verbs.release(machine.host, switch)
 
 
 def test_whatever_fails_before_the_switch_gives_the_host_back(machine: Machine) -> None:

@@ -20,6 +20,11 @@ def has_a_release(desk: FleetDesk, name: str) -> bool:
     return desk.hosts[name].exec(["test", "-e", f"{root}/current"], check=False).status == 0
 
 
+def is_held(desk: FleetDesk, name: str) -> bool:
+    state = desk.hosts[name].layout.state_dir
+    return desk.hosts[name].exec(["sh", "-c", f"ls {state}/lease.*"], check=False).status == 0
+
+
 def test_everything_lies_ready_before_the_first_batch_is_switched(three: FleetDesk) -> None:
     events = three.apply("--serial", "1,2", "--soak", "0.2s", "--order", "reverse_inventory")
 
@@ -72,6 +77,8 @@ def test_failures_within_the_limit_stop_nobody(three: FleetDesk) -> None:
     three.write(hsts=True)
     again = three.apply("--serial", "2", "--max-fail-percentage", "49", "-T", "0.5", status=4)
     assert outcomes(again) == {"web1": "unreachable", "web2": "changed", "web3": "skipped"}
+    # A release lay ready there, for which the host was held.
+    assert not is_held(three, "web3")
 
 
 def test_without_batches_the_number_of_failures_stops_a_run_as_well(three: FleetDesk) -> None:

@@ -12,7 +12,7 @@ from tests.journey.workbench import Workbench
 
 
 @pytest.fixture
-def desk(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+def changing(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """Something is to be changed on a host that is live."""
     monkeypatch.chdir(live_desk.directory)
     live_desk.vhosts = [live_desk.site(client_auth={"verify": "optional"})]
@@ -21,21 +21,22 @@ def desk(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 
 
 def test_a_second_run_with_one_state_is_told_of_the_first_and_touches_nothing(
-    desk: Workbench,
+    changing: Workbench,
 ) -> None:
     with apply_paused_at(Step.STAGE) as first:
-        second = desk.apply(status=75)
+        second = changing.apply(status=75)
 
     assert ": apply (process " in second.stderr
     assert "--lock-timeout" in second.stderr
     assert [one.outcome for one in first] == [Outcome.CHANGED]
-    assert desk.curl().stdout == "200"
+    assert changing.curl().stdout == "200"
 
 
-def test_it_waits_for_the_first_if_it_may(desk: Workbench) -> None:
+def test_it_waits_for_the_first_if_it_may(changing: Workbench) -> None:
     with apply_paused_at(Step.CONFIRM) as first:
-        waiting = threading.Timer(0.1, lambda: ended.append(desk.apply("--lock-timeout", "60s")))
         ended: list[object] = []
+        waits = ("--lock-timeout", "60s")
+        waiting = threading.Thread(target=lambda: ended.append(changing.apply(*waits)))
         waiting.start()
         waiting.join(timeout=1)
         assert not ended
@@ -43,14 +44,14 @@ def test_it_waits_for_the_first_if_it_may(desk: Workbench) -> None:
 
     assert [one.outcome for one in first] == [Outcome.CHANGED]
     assert len(ended) == 1
-    assert [one["outcome"] for one in desk.events("host", "apply")] == ["unchanged"]
+    assert [one["outcome"] for one in changing.events("host", "apply")] == ["unchanged"]
 
 
 @pytest.mark.parametrize("step", [Step.REHEARSE, Step.PROBE, Step.CONFIRM])
 def test_a_host_that_one_state_is_at_work_on_is_left_alone_by_another(
-    desk: Workbench, step: Step
+    changing: Workbench, step: Step
 ) -> None:
-    other = elsewhere(desk)
+    other = elsewhere(changing)
 
     with apply_paused_at(step) as first:
         second = other.apply(status=75)
@@ -59,12 +60,12 @@ def test_a_host_that_one_state_is_at_work_on_is_left_alone_by_another(
     held = "awaits its confirmation" if step is not Step.REHEARSE else ": apply, with deployer"
     assert held in second.stderr
     assert [one.outcome for one in first] == [Outcome.CHANGED]
-    assert desk.curl().stdout == "200"
+    assert changing.curl().stdout == "200"
 
 
-def test_whoever_looked_before_another_came_and_went_is_refused(desk: Workbench) -> None:
-    other = elsewhere(desk)
-    other.vhosts = [desk.site(client_auth={"verify": "none"})]
+def test_whoever_looked_before_another_came_and_went_is_refused(changing: Workbench) -> None:
+    other = elsewhere(changing)
+    other.vhosts = [changing.site(client_auth={"verify": "none"})]
     other.write_inventory()
 
     with apply_paused_at(Step.STAGE) as first:
@@ -72,7 +73,7 @@ def test_whoever_looked_before_another_came_and_went_is_refused(desk: Workbench)
 
     assert [one.outcome for one in first] == [Outcome.SKIPPED]
     assert "another run has been here since this one looked" in first[0].summary
-    assert desk.curl().stdout == "200", "what the other run brought serves"
+    assert changing.curl().stdout == "200", "what the other run brought serves"
 
 
 def elsewhere(desk: Workbench) -> Workbench:

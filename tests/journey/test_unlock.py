@@ -1,0 +1,40 @@
+"""`runs unlock`: who holds hosts, and taking them from a run that has died."""
+
+from deployer.result import Outcome, Step
+from tests.journey.paused import apply_paused_at
+from tests.journey.test_two_controllers import changing, elsewhere
+from tests.journey.workbench import Workbench
+
+__all__ = ["changing"]
+
+
+def test_nobody_is_taken_for_the_holder_of_a_free_host(live_desk: Workbench) -> None:
+    assert "no run holds any of these hosts" in live_desk.deployer("runs", "unlock").stderr
+
+
+def test_a_host_is_taken_from_a_run_which_is_refused_when_it_wakes_up(changing: Workbench) -> None:
+    colleague = elsewhere(changing)
+
+    with apply_paused_at(Step.ACTIVATE) as sleeper:
+        asked = colleague.deployer("runs", "unlock", status=5)
+        assert "HELD BY" in asked.stdout
+        assert ": apply, with deployer" in asked.stdout
+        assert "--yes when you are sure that these runs have ended" in asked.stderr
+        colleague.apply(status=75)
+
+        unlocked = colleague.deployer("runs", "unlock", "--yes")
+        assert "web1: free" in unlocked.stderr
+        colleague.apply()
+
+    assert [one.outcome for one in sleeper] == [Outcome.SKIPPED]
+    assert "another run has been here" in sleeper[0].summary
+
+
+def test_a_switch_in_flight_is_left_to_end_by_itself(changing: Workbench) -> None:
+    colleague = elsewhere(changing)
+
+    with apply_paused_at(Step.CONFIRM) as first:
+        said = colleague.deployer("runs", "unlock", "--yes", status=75)
+        assert "has a switch in flight here" in said.stderr
+
+    assert [one.outcome for one in first] == [Outcome.CHANGED]
