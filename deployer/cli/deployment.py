@@ -48,6 +48,11 @@ OverwriteDrift = Annotated[
     typer.Option("--overwrite-drift", help="replace files that somebody edited on a host"),
 ]
 
+Rerun = Annotated[
+    Literal["failed", "unreachable"] | None,
+    typer.Option("--rerun", help="only hosts that ended so in the last run"),
+]
+
 
 @shares(*INVENTORY)
 def render(
@@ -116,6 +121,7 @@ def apply(
     identity: Identity = None,
     confirm_timeout: ConfirmTimeout = None,
     overwrite_drift: OverwriteDrift = False,
+    rerun: Rerun = None,
 ) -> None:
     """Bring every host to its release: rehearse, switch, prove, or undo."""
     _run(
@@ -129,6 +135,7 @@ def apply(
         identity=identity,
         confirm_timeout=confirm_timeout,
         overwrite_drift=overwrite_drift,
+        rerun=rerun,
     )
 
 
@@ -145,6 +152,7 @@ def rotate(
     identity: Identity = None,
     confirm_timeout: ConfirmTimeout = None,
     overwrite_drift: OverwriteDrift = False,
+    rerun: Rerun = None,
 ) -> None:
     """Issue certificates again, with new keys, and bring them to the hosts batch by batch."""
     _run(
@@ -159,6 +167,7 @@ def rotate(
         confirm_timeout=confirm_timeout,
         overwrite_drift=overwrite_drift,
         anew=(what,),
+        rerun=rerun,
     )
 
 
@@ -175,6 +184,7 @@ def _run(
     confirm_timeout: int | None = None,
     overwrite_drift: bool = False,
     anew: Collection[Renewed] = (),
+    rerun: Literal["failed", "unreachable"] | None = None,
 ) -> None:
     from deployer.cli.host_session import HostSession
     from deployer.report import plans, results
@@ -187,6 +197,9 @@ def _run(
             session.name_hosts(pattern)
             return
         targets = session.targets(pattern)
+        if rerun is not None:
+            again = session.ended_last(rerun)
+            targets = tuple(target for target in targets if target.name in again)
         reason = " ".join(("rotate", *anew) if anew else ("apply",))
         claimant = None if check else session.claim(reason)
         operator = session.operator(
@@ -214,9 +227,13 @@ def _run(
             confirm(f"change {hosts}?", left, hint=hint)
         done: list[HostResult] = []
         try:
-            done.extend(carry_out(seen, operator))
+            for result in carry_out(seen, operator):
+                done.append(result)
+                if session.recorder is not None:
+                    session.recorder.host(result)
         finally:
             # Interrupted or not: nobody is left guessing which hosts were changed.
             (results.show_json if common.as_json else results.show)(done)
+        status = session.ended(done)
     changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
-    raise typer.Exit(exit_status(done) or changed)
+    raise typer.Exit(status or changed)

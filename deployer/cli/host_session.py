@@ -3,22 +3,25 @@
 import getpass
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from deployer import __version__
 from deployer.apache.rendering import Templates
 from deployer.cli import interrupts
 from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
+from deployer.errors import Locked
 from deployer.probe.handshake import Identity
-from deployer.report import results
-from deployer.result import Listener
+from deployer.report import console, results
+from deployer.result import Event, HostResult, Listener, exit_status
 from deployer.rolling import Strategy, seconds, serial
 from deployer.spec.connection import Connection, Defaults
 from deployer.store.lock import held
+from deployer.store.runs import Past, Recorder, Runs
 from deployer.workflows.account import login_name
 from deployer.workflows.claims import WAIT_HINT, Claimant, origin_of
 from deployer.workflows.clients import read_identity
@@ -30,6 +33,7 @@ from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
 
 RUN_LOCK = "run.lock"
+SOME_FAILED = 2
 FINISHING = "finishing the hosts in flight, and beginning no other; once more stops at once"
 STOPPING = "stopped; what was begun on a host it finishes or undoes by itself: deployer status"
 
@@ -42,10 +46,22 @@ class HostSession(Session):
         """What the Apache files are rendered from."""
         return templates_of(self.project.root)
 
+    recorder: Recorder | None = None
+    """What writes down this run, if it changes hosts."""
+
     @cached_property
     def listen(self) -> Listener:
         """Where the events of this run go."""
-        return results.listener(as_json=self.common.as_json, verbose=self.common.verbose)
+        tell = results.listener(as_json=self.common.as_json, verbose=self.common.verbose)
+        recorder = self.recorder
+        if recorder is None:
+            return tell
+
+        def listen(event: Event) -> None:
+            recorder.step(event)
+            tell(event)
+
+        return listen
 
     @cached_property
     def defaults(self) -> Defaults:
@@ -132,15 +148,41 @@ class HostSession(Session):
         """
         state = self.project.state
         patience = seconds(self.common.lock_timeout) if self.common.lock_timeout else 0
-        who = f"{login_name() or f'uid {os.getuid()}'}@{socket.gethostname()}: {reason}"
-        lock = held(state / RUN_LOCK, timeout=patience, who=who, hint=WAIT_HINT)
+        who = f"{login_name() or f'uid {os.getuid()}'}@{socket.gethostname()}"
+        lock = held(state / RUN_LOCK, timeout=patience, who=f"{who}: {reason}", hint=WAIT_HINT)
         self.store  # noqa: B018 - there must be one, before a lock is left where none belongs
         self._open.enter_context(lock)
+        runs = Runs(state)
+        if (left := runs.close_cut_off()) is not None:
+            console.note(_told(left), style="yellow")
+        self.recorder = self._open.enter_context(
+            runs.begin(command=reason, operator=who, version=__version__)
+        )
         return Claimant(
-            holder=f"{who}, with deployer {__version__}",
+            holder=f"{who}, run {self.recorder.number}: {reason}, with deployer {__version__}",
             origin=origin_of(state),
             patience=patience,
         )
+
+    def ended(self, done: Sequence[HostResult]) -> int:
+        """Close the record of this run, and return the exit status that it ends with."""
+        status = exit_status(done)
+        if self.recorder is None:
+            return status
+        self.recorder.end(f"status {status}")
+        if not self.recorder.broken:
+            return status
+        hint = f"make room: df {self.project.state}; hosts that were not begun have what they had"
+        console.failure(self.recorder.broken, hint)
+        return status if status not in {0, Locked.exit_code} else SOME_FAILED
+
+    def ended_last(self, how: Literal["failed", "unreachable"]) -> frozenset[str]:
+        """Name the hosts that ended so in the last run; say it when there are none."""
+        last = Runs(self.project.state).last()
+        found = last.ended(how) if last else frozenset()
+        if not found:
+            console.note(f"no host ended {how} in the last run")
+        return found
 
     def operator(
         self,
@@ -166,9 +208,18 @@ class HostSession(Session):
             anew=anew,
             claimant=claimant or Claimant(),
             overwrites_drift=overwrites_drift,
+            halted=lambda: self.recorder.broken if self.recorder else "",
             stopping=lambda: interrupts.deferred(FINISHING, STOPPING),
         )
 
     def identity(self, directory: Path | None) -> Identity | None:
         """Read the identity that was named, if one was."""
         return read_identity(directory, self.store, now=self.now) if directory else None
+
+
+def _told(left: Past) -> str:
+    hosts = ", ".join(left.in_flight) or "no host"
+    return (
+        f"run {left.number} ({left.command}, by {left.operator}) was cut off with {hosts} in "
+        "flight: what it left there is undone first"
+    )

@@ -1,4 +1,7 @@
-"""`deployer runs`: what is under way on hosts."""
+"""`deployer runs`: what was done on hosts, and what is under way there."""
+
+from itertools import islice
+from typing import Annotated
 
 import typer
 
@@ -6,6 +9,45 @@ from deployer.cli.asking import confirm
 from deployer.cli.deployment import Yes
 from deployer.cli.hosts import Pattern
 from deployer.cli.options import CONNECTING, INVENTORY, Common, shares
+
+MOST = 20
+
+
+@shares("state", "as_json")
+def list_(
+    common: Common,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="so many of them")] = MOST,
+) -> None:
+    """List the last runs of apply and rotate, newest first."""
+    from deployer.cli.session import Session
+    from deployer.report import history
+    from deployer.store.runs import Runs
+
+    with Session(common) as session:
+        found = tuple(islice(Runs(session.project.state).newest_first(), number))
+    (history.show_json if common.as_json else history.show_list)(found)
+
+
+@shares("state", "as_json")
+def show(
+    common: Common,
+    run: Annotated[int | None, typer.Argument(help="its number; the last one without")] = None,
+    host: Annotated[str | None, typer.Option(help="every step of this host")] = None,
+) -> None:
+    """Show what became of the hosts of a run, or every step of one of them."""
+    from deployer.cli.session import Session
+    from deployer.report import history
+    from deployer.store.runs import NoSuchRun, Runs
+
+    with Session(common) as session:
+        runs = Runs(session.project.state)
+        found = runs.last() if run is None else runs.read(run)
+    if found is None:
+        raise NoSuchRun("nothing has been applied yet with this state")
+    if common.as_json:
+        history.show_json([found])
+    else:
+        history.show(found, host)
 
 
 @shares(*INVENTORY, *CONNECTING)

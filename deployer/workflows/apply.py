@@ -74,6 +74,7 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
             forks=operator.forks,
             listen=operator.listen,
             stop=stop,
+            halted=operator.halted,
         )
         for one, result in rollout.over(ready, preview.names):
             if result.outcome is Outcome.CHANGED:

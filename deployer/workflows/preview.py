@@ -67,6 +67,8 @@ class Operator:
     stopping: Callable[[], AbstractContextManager[StopSign]] = StopSign
     """Watches for somebody who wants the run to stop, as long as hosts are being switched."""
     claimant: Claimant = field(default_factory=Claimant)
+    halted: Callable[[], str] = str
+    """Says why nothing more may begin, if that is so: the log cannot be written."""
     overwrites_drift: bool = True
     """Whether files that somebody edited on a host may be replaced."""
 

@@ -6,7 +6,7 @@ rehearsed on its host before the first is switched: what fails without harm has 
 """
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from deployer.errors import DeployerError
@@ -36,13 +36,14 @@ class Rollout:
         forks: int,
         listen: Listener,
         stop: StopSign,
+        halted: Callable[[], str] = str,
     ) -> None:
-        """`failed`: hosts of the run that have failed already."""
+        """`failed`: hosts of the run that have failed already. `halted`: see `Operator`."""
         self._stop = stop
         self._strategy = strategy
         self._forks = forks
         self._listen = listen
-        self._gate = Gate(strategy, failed, stop)
+        self._gate = Gate(strategy, failed, stop, halted)
         self._prepared: dict[str, Prepared] = {}
 
     def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
@@ -121,7 +122,14 @@ class Rollout:
 class Gate:
     """What lets hosts begin, until too many have failed."""
 
-    def __init__(self, strategy: Strategy, failed: Collection[str], stop: StopSign) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        failed: Collection[str],
+        stop: StopSign,
+        halted: Callable[[], str],
+    ) -> None:
+        self._halted = halted
         self._strategy = strategy
         self._stop = stop
         self._failed: set[str] = set()
@@ -133,7 +141,7 @@ class Gate:
     @property
     def reason(self) -> str:
         """Why nothing begins any more; nothing as long as hosts may."""
-        return self._reason or ("interrupted" if self._stop.is_up else "")
+        return self._reason or ("interrupted" if self._stop.is_up else "") or self._halted()
 
     def failed(self, name: str) -> None:
         """Take notice of a host that has failed."""

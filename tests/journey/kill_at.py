@@ -24,6 +24,7 @@ def main() -> None:
     step, moment = Step(sys.argv[1]), sys.argv[2]
 
     def listen(event: Event) -> None:
+        operator.listen(event)
         if event.step is not step:
             return
         if moment == "during" and not event.ended:
@@ -35,9 +36,9 @@ def main() -> None:
     with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
         claimant = session.claim("apply")
         operator = session.operator(confirm_timeout=CONFIRM_TIMEOUT, claimant=claimant)
-        operator = replace(operator, listen=listen)
-        seen = preview(session.survey(claimant=claimant), session.targets("all"), operator)
-        list(carry_out(seen, operator))
+        killed = replace(operator, listen=listen)
+        seen = preview(session.survey(claimant=claimant), session.targets("all"), killed)
+        list(carry_out(seen, killed))
 
 
 def die() -> None:
