@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,7 +18,13 @@ from deployer.cli.options import (
     Common,
     shares,
 )
+from deployer.errors import UsageError
 from deployer.result import HostResult
+
+if TYPE_CHECKING:
+    from deployer.cli.host_session import HostSession
+    from deployer.workflows.preview import Operator, Preview
+    from deployer.workflows.saved import Saved
 
 CHANGES_PENDING = 2
 ROTATES_IN = "1,20%"
@@ -101,15 +107,20 @@ def plan(
     pattern: Pattern = "all",
     diff: Diff = False,
     detailed_exitcode: DetailedExitCode = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="save the plan, for `apply FILE`")
+    ] = None,
 ) -> None:
     """Say what apply would do. Changes nothing, anywhere."""
-    _run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode)
+    _run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode, output=output)
 
 
 @shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
 def apply(
     common: Common,
-    pattern: Pattern = "all",
+    pattern: Annotated[
+        str, typer.Argument(help="hosts, as Ansible names them, or a saved plan")
+    ] = "all",
     yes: Yes = False,
     check: Check = False,
     diff: Diff = False,
@@ -124,9 +135,17 @@ def apply(
     rerun: Rerun = None,
 ) -> None:
     """Bring every host to its release: rehearse, switch, prove, or undo."""
+    from deployer.workflows import saved
+
+    if (plan := saved.read(Path(pattern))) is not None:
+        if common.limit is not None or rerun is not None:
+            raise UsageError("a saved plan names its hosts itself: --limit and --rerun cannot be")
+        # Whoever saved it has seen it.
+        common, pattern, yes = replace(common, limit=plan.limit), plan.pattern, True
     _run(
         common,
         pattern,
+        saved=plan,
         diff=diff,
         check=check,
         detailed_exitcode=detailed_exitcode,
@@ -185,21 +204,19 @@ def _run(
     overwrite_drift: bool = False,
     anew: Collection[Renewed] = (),
     rerun: Literal["failed", "unreachable"] | None = None,
+    output: Path | None = None,
+    saved: "Saved | None" = None,
 ) -> None:
     from deployer.cli.host_session import HostSession
-    from deployer.report import plans, results
+    from deployer.report import plans
     from deployer.result import exit_status
-    from deployer.workflows.apply import carry_out
     from deployer.workflows.preview import preview
 
     with HostSession(common) as session:
         if common.list_hosts:
             session.name_hosts(pattern)
             return
-        targets = session.targets(pattern)
-        if rerun is not None:
-            again = session.ended_last(rerun)
-            targets = tuple(target for target in targets if target.name in again)
+        targets = session.targets(pattern, ended=rerun)
         reason = " ".join(("rotate", *anew) if anew else ("apply",))
         claimant = None if check else session.claim(reason)
         operator = session.operator(
@@ -217,23 +234,41 @@ def _run(
             plans.show_json(seen)
         elif check or seen.changing or diff:
             plans.show(seen, diff=diff, final=check)
+        if saved is not None:
+            saved.check(seen)
+        if output is not None:
+            session.save(seen, pattern, output)
         if check:
-            pending = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
-            raise typer.Exit(exit_status(seen.failed) or pending)
-        if seen.changing and not yes:
-            hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
-            hint = "give --yes, or see deployer plan"
-            left = "nothing was switched" if install else "nothing was changed"
-            confirm(f"change {hosts}?", left, hint=hint)
-        done: list[HostResult] = []
-        try:
-            for result in carry_out(seen, operator):
-                done.append(result)
-                if session.recorder is not None:
-                    session.recorder.host(result)
-        finally:
-            # Interrupted or not: nobody is left guessing which hosts were changed.
-            (results.show_json if common.as_json else results.show)(done)
-        status = session.ended(done)
+            status = exit_status(seen.failed)
+        else:
+            if not yes:
+                _ask(seen, installed=install)
+            status = _carry_out(session, seen, operator)
     changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
     raise typer.Exit(status or changed)
+
+
+def _ask(seen: "Preview", *, installed: bool) -> None:
+    """Go on when the operator agrees, or when there is nothing to agree to."""
+    if seen.changing:
+        hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
+        hint = "give --yes, or see deployer plan"
+        left = "nothing was switched" if installed else "nothing was changed"
+        confirm(f"change {hosts}?", left, hint=hint)
+
+
+def _carry_out(session: "HostSession", seen: "Preview", operator: "Operator") -> int:
+    """Do what was shown, show what became of it, and return the exit status."""
+    from deployer.report import results
+    from deployer.workflows.apply import carry_out
+
+    done: list[HostResult] = []
+    try:
+        for result in carry_out(seen, operator):
+            done.append(result)
+            if session.recorder is not None:
+                session.recorder.host(result)
+    finally:
+        # Interrupted or not: nobody is left guessing which hosts were changed.
+        (results.show_json if session.common.as_json else results.show)(done)
+    return session.ended(done)

@@ -27,7 +27,8 @@ from deployer.workflows.claims import WAIT_HINT, Claimant, origin_of
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
 from deployer.workflows.own_templates import templates_of
-from deployer.workflows.preview import Operator
+from deployer.workflows.preview import Operator, Preview
+from deployer.workflows.saved import Saved
 from deployer.workflows.survey import Renewed, Survey, Target
 from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
@@ -84,9 +85,21 @@ class HostSession(Session):
             config_file=common.ssh_config or project.ssh_config,
         )
 
-    def targets(self, pattern: str) -> tuple[Target, ...]:
-        """Select the hosts of a pattern that serve something, with the ways to them."""
+    def targets(
+        self, pattern: str, *, ended: Literal["failed", "unreachable"] | None = None
+    ) -> tuple[Target, ...]:
+        """
+        Select the hosts of a pattern that serve something, with the ways to them.
+
+        With `ended` only those that ended so in the last run.
+        """
         found = targets(self.hosts(pattern), self.defaults)
+        if ended is not None:
+            last = Runs(self.project.state).last()
+            again = last.ended(ended) if last else frozenset()
+            found = tuple(target for target in found if target.name in again)
+            if not found:
+                console.note(f"no host ended {ended} in the last run")
         opened = with_passphrases([target.connection for target in found])
         return tuple(
             replace(target, connection=way) for target, way in zip(found, opened, strict=True)
@@ -176,13 +189,10 @@ class HostSession(Session):
         console.failure(self.recorder.broken, hint)
         return status if status not in {0, Locked.exit_code} else SOME_FAILED
 
-    def ended_last(self, how: Literal["failed", "unreachable"]) -> frozenset[str]:
-        """Name the hosts that ended so in the last run; say it when there are none."""
-        last = Runs(self.project.state).last()
-        found = last.ended(how) if last else frozenset()
-        if not found:
-            console.note(f"no host ended {how} in the last run")
-        return found
+    def save(self, seen: Preview, pattern: str, file: Path) -> None:
+        """Write a plan to a file, for `apply FILE`."""
+        Saved.of(seen, pattern=pattern, limit=self.common.limit, now=self.now).write(file)
+        console.note(f"saved: deployer apply {file} does this, or nothing")
 
     def operator(
         self,

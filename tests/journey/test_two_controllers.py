@@ -47,7 +47,9 @@ def test_it_waits_for_the_first_if_it_may(changing: Workbench) -> None:
     assert [one["outcome"] for one in changing.events("host", "apply")] == ["unchanged"]
 
 
-@pytest.mark.parametrize("step", [Step.REHEARSE, Step.PROBE, Step.CONFIRM])
+@pytest.mark.parametrize(
+    "step", [Step.REHEARSE, pytest.param(Step.PROBE, marks=pytest.mark.slow), Step.CONFIRM]
+)
 def test_a_host_that_one_state_is_at_work_on_is_left_alone_by_another(
     changing: Workbench, step: Step
 ) -> None:

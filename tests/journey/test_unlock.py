@@ -1,5 +1,7 @@
 """`runs unlock`: who holds hosts, and taking them from a run that has died."""
 
+import pytest
+
 from deployer.result import Outcome, Step
 from tests.journey.paused import apply_paused_at
 from tests.journey.test_two_controllers import changing, elsewhere
@@ -30,6 +32,7 @@ def test_a_host_is_taken_from_a_run_which_is_refused_when_it_wakes_up(changing: 
     assert "another run has been here" in sleeper[0].summary
 
 
+@pytest.mark.slow
 def test_a_switch_in_flight_is_left_to_end_by_itself(changing: Workbench) -> None:
     colleague = elsewhere(changing)
 
