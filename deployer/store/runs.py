@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -201,21 +202,32 @@ class Runs:
 
 
 def _past(number: int, lines: Sequence[Mapping[str, Any]]) -> Past:
-    def of(kind: str) -> list[Mapping[str, Any]]:
-        return [line for line in lines if line["event"] == kind]
-
-    begun = next(iter(of("run")), {})
-    ended = of("end")
+    """Put a run together. What this version does not know, another has written: left out."""
+    begun: Mapping[str, Any] = {}
+    ended: Mapping[str, Any] | None = None
+    results: dict[str, HostResult] = {}
+    steps: list[tuple[datetime, Event]] = []
+    for line in lines:
+        with suppress(KeyError, ValueError):
+            match line["event"]:
+                case "run":
+                    begun = line
+                case "step":
+                    steps.append((_moment(line), _event(line)))
+                case "host":
+                    results[line["host"]] = _result(line)
+                case "end":
+                    ended = line
     return Past(
         number=number,
         command=begun.get("command", ""),
         operator=begun.get("operator", ""),
         version=begun.get("version", ""),
         at=_moment(begun),
-        ended_at=_moment(ended[-1]) if ended else None,
-        ending=ended[-1].get("ending", "") if ended else "",
-        results={line["host"]: _result(line) for line in of("host")},
-        steps=[(_moment(line), _event(line)) for line in of("step")],
+        ended_at=_moment(ended) if ended else None,
+        ending=ended.get("ending", "") if ended else "",
+        results=results,
+        steps=steps,
     )
 
 

@@ -77,6 +77,23 @@ def test_a_run_that_was_killed_is_told_of_once_with_what_was_in_flight(
     assert runs.read(1).ended("failed") == {"web2"}
 
 
+def test_what_another_version_has_written_is_left_out(runs: Runs, tmp_path: Path) -> None:
+    begin(runs).end("status 0")
+    lines = (
+        '{"event": "step", "at": "2026-11-24T12:00:00+00:00", "host": "web1", "step": "levitate", '
+        '"ended": true, "detail": ""}\n'
+        '{"event": "host", "host": "web1", "outcome": "enlightened"}\n'
+        '{"event": "omen"}\n'
+        "[1]\n"
+    )
+    with (tmp_path / "runs" / "000001.jsonl").open("a") as file:
+        file.write(lines)
+
+    past = runs.read(1)
+
+    assert (past.results, past.steps, past.ending) == ({}, [], "status 0")
+
+
 def test_hosts_that_failed_are_told_from_those_that_were_out_of_reach(runs: Runs) -> None:
     with begin(runs) as recorder:
         for outcome in Outcome:
