@@ -2,13 +2,26 @@
 
 import copy
 import shutil
+import ssl
+import subprocess
+import sys
 import threading
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from deployer.result import Outcome, Step
+from deployer.store.state import Store
+from tests.hosts.prober import Prober
+from tests.journey.fleet_desk import APPLY
 from tests.journey.paused import apply_paused_at
 from tests.journey.workbench import Workbench
+
+ROUNDS = 250
+"""Times two states: five hundred."""
 
 
 @pytest.fixture
@@ -76,6 +89,57 @@ def test_whoever_looked_before_another_came_and_went_is_refused(changing: Workbe
     assert [one.outcome for one in first] == [Outcome.SKIPPED]
     assert "another run has been here since this one looked" in first[0].summary
     assert changing.curl().stdout == "200", "what the other run brought serves"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("states", ["one", "two"])
+def test_two_controllers_at_once_are_never_two_writers(live_desk: Workbench, states: str) -> None:
+    first = live_desk
+    second = elsewhere(first) if states == "two" else first
+    endings: Counter[tuple[int, ...]] = Counter()
+
+    with Prober(first.host.site_url) as visitor:
+        for number in range(ROUNDS):
+            for desk, age in ((first, 2 * number + 1), (second, 2 * number + 2)):
+                desk.vhosts = [desk.site(client_auth={"verify": "optional"}, hsts=age)]
+                desk.write_inventory()
+            running = [applying(desk) for desk in (first, second)]
+            ended = [process.wait(timeout=120) for process in running]
+            endings[tuple(sorted(ended))] += 1
+            # Whoever got the host brought it to its own release, whole; the other knows it.
+            assert set(ended) <= {0, 75}, number
+            assert 0 in ended, number
+            state, root = first.host.layout.state_dir, first.host.layout.root
+            left = f'ls "{state}" | grep -E "^(pending|undoing|lease|working|timer)"'
+            assert not first.host.exec(["sh", "-c", left], check=False).stdout, number
+            current = first.host.exec(["readlink", f"{root}/current"]).stdout.decode()
+            last = first.host.exec(["cat", f"{state}/last"]).stdout.decode().split()
+            assert (last[0], last[2]) == ("confirmed", current.strip().rpartition("/")[2]), number
+
+    assert visitor.failures == ()
+    assert endings[0, 75] > ROUNDS // 10, "they met each other"
+    known = {serial for desk in {first.directory, second.directory} for serial in serials(desk)}
+    assert served_serial(first) in known
+
+
+def applying(desk: Workbench) -> subprocess.Popen[bytes]:
+    """Begin an apply, and do not wait for it."""
+    arguments = (sys.executable, "-m", "deployer", *APPLY)
+    return subprocess.Popen(
+        arguments, cwd=desk.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def serials(directory: Path) -> set[int]:
+    """The serial numbers of all server certificates on record."""
+    with Store.open(directory / ".deployer", now=datetime.now(UTC)) as store:
+        return {one.serial for one in store.certificates.list(kind="server")}
+
+
+def served_serial(desk: Workbench) -> int:
+    pem = ssl.get_server_certificate((desk.host.address, desk.port))
+    return load_pem_x509_certificate(pem.encode()).serial_number
 
 
 def elsewhere(desk: Workbench) -> Workbench:
