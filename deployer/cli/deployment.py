@@ -1,13 +1,11 @@
 """`deployer render`, `plan`, `apply` and `rotate`."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from deployer.cli.asking import confirm
 from deployer.cli.hosts import Pattern
 from deployer.cli.options import (
     CONNECTING,
@@ -19,12 +17,6 @@ from deployer.cli.options import (
     shares,
 )
 from deployer.errors import UsageError
-from deployer.result import HostResult
-
-if TYPE_CHECKING:
-    from deployer.cli.host_session import HostSession
-    from deployer.workflows.preview import Operator, Preview
-    from deployer.workflows.saved import Saved
 
 CHANGES_PENDING = 2
 ROTATES_IN = "1,20%"
@@ -112,7 +104,9 @@ def plan(
     ] = None,
 ) -> None:
     """Say what apply would do. Changes nothing, anywhere."""
-    _run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode, output=output)
+    from deployer.cli.running import run
+
+    run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode, output=output)
 
 
 @shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
@@ -135,6 +129,7 @@ def apply(
     rerun: Rerun = None,
 ) -> None:
     """Bring every host to its release: rehearse, switch, prove, or undo."""
+    from deployer.cli.running import run
     from deployer.workflows import saved
 
     if (plan := saved.read(Path(pattern))) is not None:
@@ -142,7 +137,7 @@ def apply(
             raise UsageError("a saved plan names its hosts itself: --limit and --rerun cannot be")
         # Whoever saved it has seen it.
         common, pattern, yes = replace(common, limit=plan.limit), plan.pattern, True
-    _run(
+    run(
         common,
         pattern,
         saved=plan,
@@ -174,7 +169,9 @@ def rotate(
     rerun: Rerun = None,
 ) -> None:
     """Issue certificates again, with new keys, and bring them to the hosts batch by batch."""
-    _run(
+    from deployer.cli.running import run
+
+    run(
         # One host first: what is wrong with a new certificate is wrong with all of them.
         common if common.serial or common.canary else replace(common, serial=ROTATES_IN),
         pattern,
@@ -188,87 +185,3 @@ def rotate(
         anew=(what,),
         rerun=rerun,
     )
-
-
-def _run(
-    common: Common,
-    pattern: str,
-    *,
-    diff: bool,
-    check: bool,
-    detailed_exitcode: bool,
-    yes: bool = False,
-    install: bool = False,
-    identity: Path | None = None,
-    confirm_timeout: int | None = None,
-    overwrite_drift: bool = False,
-    anew: Collection[Renewed] = (),
-    rerun: Literal["failed", "unreachable"] | None = None,
-    output: Path | None = None,
-    saved: "Saved | None" = None,
-) -> None:
-    from deployer.cli.host_session import HostSession
-    from deployer.report import plans
-    from deployer.result import exit_status
-    from deployer.workflows.preview import preview
-
-    with HostSession(common) as session:
-        if common.list_hosts:
-            session.name_hosts(pattern)
-            return
-        targets = session.targets(pattern, ended=rerun)
-        reason = " ".join(("rotate", *anew) if anew else ("apply",))
-        claimant = None if check else session.claim(reason)
-        operator = session.operator(
-            identity=identity,
-            confirm_timeout=confirm_timeout,
-            anew=anew,
-            claimant=claimant,
-            overwrites_drift=check or overwrite_drift,
-        )
-        survey = session.survey(
-            texts=diff, claimant=claimant, installs=install and not check, anew=anew
-        )
-        seen = preview(survey, targets, operator)
-        if common.as_json:
-            plans.show_json(seen)
-        elif check or seen.changing or diff:
-            plans.show(seen, diff=diff, final=check)
-        if saved is not None:
-            saved.check(seen)
-        if output is not None:
-            session.save(seen, pattern, output)
-        if check:
-            status = exit_status(seen.failed)
-        else:
-            if not yes:
-                _ask(seen, installed=install)
-            status = _carry_out(session, seen, operator)
-    changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
-    raise typer.Exit(status or changed)
-
-
-def _ask(seen: "Preview", *, installed: bool) -> None:
-    """Go on when the operator agrees, or when there is nothing to agree to."""
-    if seen.changing:
-        hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
-        hint = "give --yes, or see deployer plan"
-        left = "nothing was switched" if installed else "nothing was changed"
-        confirm(f"change {hosts}?", left, hint=hint)
-
-
-def _carry_out(session: "HostSession", seen: "Preview", operator: "Operator") -> int:
-    """Do what was shown, show what became of it, and return the exit status."""
-    from deployer.report import results
-    from deployer.workflows.apply import carry_out
-
-    done: list[HostResult] = []
-    try:
-        for result in carry_out(seen, operator):
-            done.append(result)
-            if session.recorder is not None:
-                session.recorder.host(result)
-    finally:
-        # Interrupted or not: nobody is left guessing which hosts were changed.
-        (results.show_json if session.common.as_json else results.show)(done)
-    return session.ended(done)

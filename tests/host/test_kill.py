@@ -79,6 +79,7 @@ def test_an_activation_killed_anywhere_ends_on_the_old_release(
 
 @sparsely
 @pytest.mark.timeout(1200)
+@pytest.mark.slow
 def test_a_first_activation_killed_anywhere_leaves_the_host_as_it_was(
     machine: Machine, sandbox: Sandbox, stride: int
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_first_activation_killed_anywhere_leaves_the_host_as_it_was(
 
 @sparsely
 @pytest.mark.timeout(1200)
+@pytest.mark.slow
 def test_an_activation_that_sleeps_past_its_time_switches_nothing_any_more(
     machine: Machine, sandbox: Sandbox, stride: int
 ) -> None:

@@ -185,6 +185,7 @@ def later(desk: Workbench, days: int, monkeypatch: pytest.MonkeyPatch) -> list[s
     return [one for one in found.remarks if "identity" in one]
 
 
+@pytest.mark.slow
 def test_backends_that_others_certified_are_refused_until_those_are_trusted(
     desk: Workbench, behind: Behind, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_renewal_on_the_host_is_noticed_and_reloaded(
 
 
 @SANDBOX
+@pytest.mark.slow
 def test_what_is_wrong_on_the_host_stops_an_apply_and_warns_in_status(
     desk: Workbench, public: ForeignCa, tmp_path: Path
 ) -> None:

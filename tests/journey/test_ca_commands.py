@@ -432,6 +432,7 @@ def test_a_founding_that_failed_leaves_no_ca(project: Path) -> None:
     deployer(project, "ca", "init", *WITH_PASSPHRASE)
 
 
+@pytest.mark.slow
 def test_an_older_list_of_a_root_in_a_safe_is_not_sent_to_anybody(ca: Path) -> None:
     (ca / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
     deployer(ca, "ca", "export", "--root-key", "root.key", *WITH_PASSPHRASE)

@@ -137,6 +137,7 @@ def test_a_wrong_passphrase_holds_up_those_that_need_nothing_signed_as_well(
     assert desk.curl().stdout == "000"
 
 
+@pytest.mark.slow
 def test_a_client_that_nobody_could_try_is_said_not_to_be_proven(live_desk: Workbench) -> None:
     desk = live_desk
     trusting(desk, verify="optional")

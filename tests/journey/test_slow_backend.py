@@ -17,6 +17,7 @@ def any_host(sandbox: Sandbox) -> LabHost:
     return SandboxHost(sandbox)
 
 
+@pytest.mark.slow
 def test_a_backend_that_never_answers_does_not_undo_a_release(desk: Workbench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as backend:
         held: list[socket.socket] = []

@@ -1,0 +1,99 @@
+"""One run over hosts, as `plan`, `apply` and `rotate` make it: look, show, ask, do, tell."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from deployer.cli.asking import confirm
+from deployer.cli.deployment import CHANGES_PENDING
+from deployer.cli.host_session import HostSession
+from deployer.cli.options import Common
+from deployer.report import plans, results
+from deployer.result import HostResult, exit_status
+from deployer.workflows.apply import carry_out
+from deployer.workflows.preview import Operator, Preview, preview
+from deployer.workflows.saved import Saved
+from deployer.workflows.survey import Renewed
+
+
+def run(
+    common: Common,
+    pattern: str,
+    *,
+    diff: bool,
+    check: bool,
+    detailed_exitcode: bool,
+    yes: bool = False,
+    install: bool = False,
+    identity: Path | None = None,
+    confirm_timeout: int | None = None,
+    overwrite_drift: bool = False,
+    anew: Collection[Renewed] = (),
+    rerun: Literal["failed", "unreachable"] | None = None,
+    output: Path | None = None,
+    saved: Saved | None = None,
+) -> None:
+    """
+    Bring the hosts of a pattern to their releases, or with `check` only say what that would do.
+
+    The other arguments are the options of these commands. Raises `typer.Exit` with the status.
+    """
+    with HostSession(common) as session:
+        if common.list_hosts:
+            session.name_hosts(pattern)
+            return
+        targets = session.targets(pattern, ended=rerun)
+        reason = " ".join(("rotate", *anew) if anew else ("apply",))
+        claimant = None if check else session.claim(reason)
+        operator = session.operator(
+            identity=identity,
+            confirm_timeout=confirm_timeout,
+            anew=anew,
+            claimant=claimant,
+            overwrites_drift=check or overwrite_drift,
+        )
+        survey = session.survey(
+            texts=diff, claimant=claimant, installs=install and not check, anew=anew
+        )
+        seen = preview(survey, targets, operator)
+        if common.as_json:
+            plans.show_json(seen)
+        elif check or seen.changing or diff:
+            plans.show(seen, diff=diff, final=check)
+        if saved is not None:
+            saved.check(seen)
+        if output is not None:
+            session.save(seen, pattern, output)
+        if check:
+            status = exit_status(seen.failed)
+        else:
+            if not yes:
+                _ask(seen, installed=install)
+            status = _carry_out(session, seen, operator)
+    changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
+    raise typer.Exit(status or changed)
+
+
+def _ask(seen: Preview, *, installed: bool) -> None:
+    """Go on when the operator agrees, or when there is nothing to agree to."""
+    if seen.changing:
+        hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
+        hint = "give --yes, or see deployer plan"
+        left = "nothing was switched" if installed else "nothing was changed"
+        confirm(f"change {hosts}?", left, hint=hint)
+
+
+def _carry_out(session: HostSession, seen: Preview, operator: Operator) -> int:
+    """Do what was shown, show what became of it, and return the exit status."""
+    done: list[HostResult] = []
+    try:
+        for result in carry_out(seen, operator):
+            done.append(result)
+            if session.recorder is not None:
+                session.recorder.host(result)
+    finally:
+        # Interrupted or not: nobody is left guessing which hosts were changed.
+        (results.show_json if session.common.as_json else results.show)(done)
+    return session.ended(done)
