@@ -19,6 +19,9 @@ from deployer.errors import (
     Unreachable,
 )
 
+CHANGES_PENDING = 2
+"""The exit status of `--detailed-exitcode` when something is, or was, to change."""
+
 
 class Step(StrEnum):
     """The steps of a host, in order."""

@@ -17,8 +17,8 @@ from deployer.cli.options import (
     shares,
 )
 from deployer.errors import UsageError
+from deployer.result import CHANGES_PENDING
 
-CHANGES_PENDING = 2
 ROTATES_IN = "1,20%"
 """The batches of a rotation for which nothing else was said."""
 

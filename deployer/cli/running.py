@@ -7,11 +7,10 @@ from typing import Literal
 import typer
 
 from deployer.cli.asking import confirm
-from deployer.cli.deployment import CHANGES_PENDING
 from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
 from deployer.report import plans, results
-from deployer.result import HostResult, exit_status
+from deployer.result import CHANGES_PENDING, HostResult, exit_status
 from deployer.workflows.apply import carry_out
 from deployer.workflows.preview import Operator, Preview, preview
 from deployer.workflows.saved import Saved
