@@ -59,6 +59,9 @@ class Common:
     forks: Annotated[
         int | None, typer.Option("-f", "--forks", min=1, help="hosts at work at once")
     ] = None
+    processes: Annotated[
+        int, typer.Option(min=1, help="processes that share the hosts out among themselves")
+    ] = 1
     timeout: Annotated[
         float | None,
         typer.Option("-T", "--timeout", help="seconds to connect", rich_help_panel=CONNECTION),
@@ -194,6 +197,7 @@ VAULT = ("vault_id", "vault_password_file", "ask_vault_pass")
 INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts", *VAULT)
 CONNECTING = (
     "forks",
+    "processes",
     "timeout",
     "user",
     "private_key",

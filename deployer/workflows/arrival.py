@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from deployer.errors import StepFailed
-from deployer.host.script import Host
 from deployer.layouts import LAYOUTS, Layout
 from deployer.observation import Observation
 from deployer.platforms import Platform, platform_of
@@ -17,9 +16,8 @@ DISPENSABLE = frozenset({"http2"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A host, what was found there, and what a release for it is resolved for."""
+    """What was found on a host, and what a release for it is resolved for."""
 
-    host: Host = field(repr=False)
     found: Observation = field(repr=False)
     platform: Platform
 
@@ -52,7 +50,7 @@ def recognised(name: str, wanted: Layout | None, found: Observation) -> Platform
 def fit(arrival: Arrival, connection: Connection) -> None:
     """Raise `StepFailed` unless Apache is there, runs, and is ours to command."""
     found, layout = arrival.found, arrival.platform.layout
-    name = arrival.host.name
+    name = connection.name
     if not found.apache_version:
         raise StepFailed(
             name,
@@ -76,7 +74,7 @@ def fit(arrival: Arrival, connection: Connection) -> None:
         )
 
 
-def loads(arrival: Arrival, release: Release) -> None:
+def loads(name: str, arrival: Arrival, release: Release) -> None:
     """Raise `StepFailed` for modules that a release needs and that only an administrator loads."""
     existing, layout = arrival.found.existing, arrival.platform.layout
     if layout.modules_enabled is not None or existing is None:
@@ -85,7 +83,7 @@ def loads(arrival: Arrival, release: Release) -> None:
     if missing:
         hint = _installing(layout) if "ssl" in missing else layout.module_hint
         cause = f"Apache has not loaded {', '.join(missing)}"
-        raise StepFailed(arrival.host.name, Step.OBSERVE, cause, hint=hint)
+        raise StepFailed(name, Step.OBSERVE, cause, hint=hint)
 
 
 def _installing(layout: Layout) -> str:
