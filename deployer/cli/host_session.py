@@ -223,6 +223,7 @@ class HostSession(Session):
             store=self.store,
             templates=self.templates,
             unlock=self.unlock,
+            foresee=self.foresee if claimant else lambda _: None,
             may_unlock=self.passphrase.at_hand,
             identity=self.identity(identity),
             now=self.now,

@@ -5,7 +5,8 @@ Everything is opened when it is first asked for and closed at the end, so that a
 for what it uses and no more. What reaches out to hosts is in `HostSession`.
 """
 
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from deployer import __version__
 from deployer.cli.inventory_session import InventorySession
 from deployer.cli.options import Common
 from deployer.cli.passphrase import Passphrase
+from deployer.errors import DeployerError
 from deployer.pki.authority import Signer
 from deployer.pki.profiles import ROOT
 from deployer.report import console
@@ -30,6 +32,8 @@ class Session(InventorySession):
         self.now = datetime.now(UTC)
         self.passphrase = Passphrase(common.passphrase_file, common.passphrase_command)
         self._signers: dict[tuple[str, int | None], Signer] = {}
+        self._foreseen: set[str] = set()
+        self._opening: dict[str, Future[Signer]] = {}
         self._open = ExitStack()
         if common.as_json:
             console.json_line("run", schema=console.SCHEMA, deployer=__version__)
@@ -46,7 +50,24 @@ class Session(InventorySession):
             self._signers[which] = self._unlocked(authority, generation)
         return self._signers[which]
 
+    def foresee(self, authority: str) -> None:
+        """
+        Begin to open the key of the generation that issues, if nobody has to be asked for it.
+
+        It is made to take long; meanwhile others can go on. What is wrong with it, `unlock` says.
+        """
+        if authority in self._foreseen or not self.passphrase.at_hand:
+            return
+        self._foreseen.add(authority)
+        with suppress(DeployerError):
+            unlock, passphrase = self.store.authorities.locked(authority), self.passphrase.get()
+            pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key")
+            self._opening[authority] = pool.submit(unlock, passphrase)
+            pool.shutdown(wait=False)  # its one thread ends with its one task
+
     def _unlocked(self, authority: str, generation: int | None) -> Signer:
+        if generation is None and authority in self._opening:
+            return self._opening[authority].result()
         try:
             return self.store.unlock(authority, self.passphrase.get(), generation=generation)
         except KeyElsewhere:

@@ -1,7 +1,8 @@
 """The authorities of a state database, by name and generation."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 
 from cryptography import x509
 from sqlalchemy import Connection
@@ -63,8 +64,12 @@ class Authorities:
 
     def unlock(self, name: str, passphrase: str, *, generation: int | None = None) -> Signer:
         """Open the key of the generation that issues now, or of another."""
+        return self.locked(name, generation=generation)(passphrase)
+
+    def locked(self, name: str, *, generation: int | None = None) -> Callable[[str], Signer]:
+        """Read a key as it lies in the state; what is returned opens it, in any thread."""
         row, authority = self._find(name, generation)
-        return custody.open_key(authority, custody.sealed_key(row), passphrase)
+        return partial(custody.open_key, authority, custody.sealed_key(row))
 
     def unlock_exported(
         self, name: str, text: bytes, passphrase: str, *, generation: int | None = None

@@ -8,6 +8,7 @@ AES-256-GCM notices every change, in the parameters and in whose key it is as we
 
 import os
 import struct
+import threading
 import unicodedata
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ _HEADER = struct.Struct(">16sIII16s12s")  # magic, memory, iterations, lanes, sa
 _MOST_MEMORY_KIB = 1024 * 1024
 _MOST_ITERATIONS = 64
 _MOST_LANES = 64
+# OpenSSL shares its threads among all derivations of a process, and two at once may wait for each
+# other for ever (seen with the OpenSSL 4.0 that cryptography brings).
+_one_at_a_time = threading.Lock()
 
 
 class WrongPassphrase(DeployerError):
@@ -104,4 +108,5 @@ def _derive(passphrase: str, salt: bytes, cost: Cost) -> bytes:
         lanes=cost.lanes,
         memory_cost=cost.memory_kib,
     )
-    return kdf.derive(secret)
+    with _one_at_a_time:
+        return kdf.derive(secret)

@@ -14,6 +14,7 @@ from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, StepFailed
 from deployer.fleet.executor import Executor
 from deployer.fleet.stopping import StopSign
+from deployer.pki.profiles import CLIENT, SERVER
 from deployer.probe.handshake import Identity
 from deployer.result import HostResult, Listener, Step
 from deployer.rolling import Strategy
@@ -47,6 +48,10 @@ class Preview:
         return tuple(host for host in self.hosts if host.plan)
 
 
+def _nothing(_: str) -> None:
+    """Open keys when they are needed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
     """Who applies, and with what. Time was read once, here it is a value."""
@@ -54,6 +59,8 @@ class Operator:
     store: Store
     templates: Templates
     unlock: Unlock
+    foresee: Callable[[str], None] = _nothing
+    """Begin to open the key of an authority that will be needed; that takes a while."""
     may_unlock: bool
     """Whether the passphrase is at hand without asking anybody."""
     identity: Identity | None = field(default=None, repr=False)
@@ -83,7 +90,11 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     hosts: list[Surveyed] = []
     failed: list[HostResult] = []
     told: list[Finding] = []
-    surveyed = tuple(survey.of(targets, forks=operator.forks, listen=operator.listen))
+    surveyed = []
+    for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
+        surveyed.append((target, result))
+        if isinstance(result, Surveyed) and result.plan:
+            _foresee(result, operator)
     doubles = twins(one for _, one in surveyed if isinstance(one, Surveyed))
     for target, result in surveyed:
         if isinstance(result, DeployerError):
@@ -108,6 +119,14 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
         names=tuple(target.name for target in targets),
         findings=tuple(told),
     )
+
+
+def _foresee(host: Surveyed, operator: Operator) -> None:
+    """Have the keys opened that an apply will need, while others are looked at."""
+    if host.decision.due:
+        operator.foresee(SERVER.authority)
+    if operator.identity is None or host.credentials.due:
+        operator.foresee(CLIENT.authority)
 
 
 def _drift(host: Surveyed, operator: Operator) -> StepFailed | None:

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from deployer.pki.keys import KeyType, is_same_key, key_type
@@ -80,3 +82,19 @@ def test_serial_numbers_are_positive_and_fit_into_twenty_octets() -> None:
 
     assert len(numbers) == 1000
     assert all(0 < number < 1 << 159 for number in numbers)
+
+
+def test_two_keys_can_be_opened_at_once() -> None:
+    # What protects them has threads of its own, which would wait for each other.
+    sealed = seal(KEY, PASSPHRASE, owner="clients G1", cost=DEFAULT_COST)
+    opening = [
+        threading.Thread(target=unseal, args=(sealed, PASSPHRASE), kwargs={"owner": "clients G1"})
+        for _ in range(2)
+    ]
+    for thread in opening:
+        thread.daemon = True
+        thread.start()
+    for thread in opening:
+        thread.join(timeout=60)
+
+    assert not [thread for thread in opening if thread.is_alive()]
