@@ -42,6 +42,14 @@ class Deployment:
     switch: Switch
     probe_timeout: float = 15.0
     """Seconds until the new release must answer as expected."""
+    kept: str = ""
+    """
+    The directory of a release that lies on the host already, to which it goes back.
+
+    Nothing is brought then, and an Apache that does not run is started with it.
+    """
+    rehearsal_hints: Mapping[int, str] = field(default_factory=lambda: verbs.REHEARSAL_HINTS)
+    """What to do when the rehearsal fails, by the exit status of its script."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +75,24 @@ def prepare(deployment: Deployment, listen: Listener) -> Prepared:
     """Bring the release to the host and rehearse it; whatever fails here has changed nothing."""
     host, release = deployment.host, deployment.release
     try:
-        with narrated(host.name, Step.STAGE, listen):
-            directory = verbs.stage(host, release, deployment.found, deployment.switch)
+        directory = deployment.kept or _staged(deployment, listen)
         with narrated(host.name, Step.REHEARSE, listen) as say:
-            say(verbs.rehearse(host, release, directory, deployment.switch))
+            hints = deployment.rehearsal_hints
+            say(verbs.rehearse(host, release, directory, deployment.switch, hints=hints))
     except Interrupted as error:
-        hint = "nothing was switched: the old configuration serves; apply again"
+        hint = (
+            "nothing was switched: roll back again"
+            if deployment.kept
+            else "nothing was switched: the old configuration serves; apply again"
+        )
         raise StepFailed(host.name, error.step, error.cause, hint=hint) from error
     return Prepared(deployment=deployment, directory=directory)
+
+
+def _staged(deployment: Deployment, listen: Listener) -> str:
+    host = deployment.host
+    with narrated(host.name, Step.STAGE, listen):
+        return verbs.stage(host, deployment.release, deployment.found, deployment.switch)
 
 
 def switch(prepared: Prepared, listen: Listener) -> HostResult:
@@ -110,7 +128,7 @@ def _switch(deployment: Deployment, directory: str, step: Stepper) -> None:
     """Activate, and confirm what a probe finds good. Raises `RolledBack` for the rest."""
     host, switch = deployment.host, deployment.switch
     with step(Step.ACTIVATE):
-        verbs.activate(host, deployment.release, directory, switch)
+        verbs.activate(host, deployment.release, directory, switch, starts=bool(deployment.kept))
     with step(Step.PROBE) as say:
         timeout = deployment.probe_timeout
         knocks = probe(host, deployment.expectations, deployment.clients, timeout=timeout)
