@@ -11,6 +11,7 @@ from deployer.cli.options import (
     CONNECTING,
     INVENTORY,
     PASSPHRASE,
+    RECALLS,
     ROLLS,
     TELLING,
     Common,
@@ -109,7 +110,7 @@ def plan(
     run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode, output=output)
 
 
-@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *RECALLS, *TELLING, *PASSPHRASE)
 def apply(
     common: Common,
     pattern: Annotated[
@@ -153,7 +154,7 @@ def apply(
     )
 
 
-@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *RECALLS, *TELLING, *PASSPHRASE)
 def rotate(
     common: Common,
     pattern: Pattern = "all",

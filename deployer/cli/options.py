@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from deployer.rolling import Order
+from deployer.rolling import Order, Scope
 
 Texts = list[str] | None
 
@@ -157,6 +157,10 @@ class Common:
             "--any-errors-fatal", help="stop at the first failure", rich_help_panel=ROLLING
         ),
     ] = False
+    rollback_scope: Annotated[
+        Scope,
+        typer.Option(help="what goes back when a host fails", rich_help_panel=ROLLING),
+    ] = "host"
     lock_timeout: Annotated[
         str,
         typer.Option(help="wait so long for another run", metavar="TIME", rich_help_panel=ROLLING),
@@ -218,6 +222,7 @@ ROLLS = (
     "any_errors_fatal",
     "lock_timeout",
 )
+RECALLS = ("rollback_scope",)
 TELLING = ("verbose", "as_json")
 PASSPHRASE = ("passphrase_file", "passphrase_command")
 ROOT_KEY = ("root_key", "root_key_passphrase_file")

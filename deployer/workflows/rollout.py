@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, NeedsHands
 from deployer.fleet.executor import in_parallel
 from deployer.fleet.stopping import StopSign
 from deployer.host import verbs
@@ -17,6 +17,7 @@ from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.rolling import Strategy
 from deployer.workflows.deploy import Deployment, Prepared, deploy, prepare, switch
 from deployer.workflows.heartbeat import Heartbeat
+from deployer.workflows.recall import Recall
 
 THE_CONTROLLER = "controller"
 _WELL = frozenset({Outcome.CHANGED, Outcome.UNCHANGED})
@@ -37,13 +38,19 @@ class Rollout:
         listen: Listener,
         stop: StopSign,
         halted: Callable[[], str] = str,
+        recall: Recall | None = None,
     ) -> None:
-        """`failed`: hosts of the run that have failed already. `halted`: see `Operator`."""
+        """
+        `failed`: hosts of the run that have failed already. `halted`: see `Operator`.
+
+        `recall` brings back hosts that ended well when others fail.
+        """
         self._stop = stop
         self._strategy = strategy
         self._forks = forks
         self._listen = listen
         self._gate = Gate(strategy, failed, stop, halted)
+        self._recall = recall
         self._prepared: dict[str, Prepared] = {}
 
     def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
@@ -67,6 +74,7 @@ class Rollout:
                 begun = begun or bool(members)
                 yield from self._bring(members)
                 self._gate.close_after(batch)
+                yield from self._bring_back(batch)
 
     def _waiting(self) -> tuple[Prepared, ...]:
         """Return the hosts whose turn has not come."""
@@ -90,10 +98,20 @@ class Rollout:
 
     def _bring(self, members: Sequence[Deployment]) -> Ended:
         for one, result in in_parallel(self._one, members, forks=self._forks):
-            if isinstance(result, DeployerError):
-                yield one, HostResult.of_error(one.host.name, result)
-            else:
-                yield one, result
+            ended = (
+                HostResult.of_error(one.host.name, result)
+                if isinstance(result, DeployerError)
+                else result
+            )
+            if self._recall is not None:
+                self._recall.note(one, ended)
+            yield one, ended
+
+    def _bring_back(self, batch: Collection[str]) -> Ended:
+        reason = self._recall.reason(self._gate.broken) if self._recall else ""
+        if self._recall is not None and reason:
+            self._gate.close(reason)
+            yield from self._recall.after(batch, reason)
 
     def _one(self, deployment: Deployment) -> HostResult:
         name = deployment.host.name
@@ -105,9 +123,11 @@ class Rollout:
             return skipped(name, self._gate.reason)
         try:
             return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
-        except DeployerError:
+        except DeployerError as error:
             # Here rather than where it is yielded: others are about to begin.
             self._gate.failed(name)
+            if isinstance(error, NeedsHands):
+                self._gate.close(f"{name} needs hands")
             raise
 
     def _soak(self) -> None:
@@ -142,6 +162,16 @@ class Gate:
     def reason(self) -> str:
         """Why nothing begins any more; nothing as long as hosts may."""
         return self._reason or ("interrupted" if self._stop.is_up else "") or self._halted()
+
+    @property
+    def broken(self) -> str:
+        """Why nothing begins any more because of hosts that have failed."""
+        return self._reason
+
+    def close(self, reason: str) -> None:
+        """Let nothing begin any more."""
+        with self._lock:
+            self._close(reason)
 
     def failed(self, name: str) -> None:
         """Take notice of a host that has failed."""

@@ -1,7 +1,5 @@
 """Going back to a release that a host keeps, whatever became of its Apache meanwhile."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.hosts.prober import Prober
