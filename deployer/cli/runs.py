@@ -18,7 +18,7 @@ def list_(
     common: Common,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="so many of them")] = MOST,
 ) -> None:
-    """List the last runs of apply and rotate, newest first."""
+    """List the last runs that were to change hosts, newest first."""
     from deployer.cli.session import Session
     from deployer.report import history
     from deployer.store.runs import Runs

@@ -10,7 +10,7 @@ from deployer.errors import StepFailed
 from deployer.kept import Kept
 from deployer.pki import pem
 from deployer.pki.authority import Authority
-from deployer.pki.material import Problem, date_problems, is_issued_by, title
+from deployer.pki.material import Problem, date_problems, is_issued_by
 from deployer.pki.profiles import CLIENT, SERVER
 from deployer.pki.scope import is_signed_by
 from deployer.pki.trust import check_crls, check_trust
@@ -159,7 +159,7 @@ def _of_dates(
 ) -> Iterator[Problem]:
     for certificate in chain:
         for text, _ in date_problems(certificate, clock):
-            yield Problem(subject=subject, message=f"{title(certificate)}: {text}")
+            yield Problem(subject=subject, message=text)
 
 
 def _certificates(path: str, known: Mapping[str, str]) -> tuple[x509.Certificate, ...]:

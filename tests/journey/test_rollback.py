@@ -207,14 +207,14 @@ def test_a_release_that_has_expired_on_the_clock_of_the_host_is_refused(
     desk.apply()
     change(desk)
     fleet_host.exec(["mv", "/usr/bin/date", "/usr/bin/date.real"])
-    ahead = '#!/bin/sh\nexec /usr/bin/date.real -d "+3 years" "$@"\n'
+    ahead = '#!/bin/sh\nexec /usr/bin/date.real -d "+400 days" "$@"\n'
     fleet_host.write("/usr/bin/date", ahead, mode=0o755)
 
     said = desk.deployer(*ROLLBACK, status=2).stderr
 
     assert "would do harm by now" in said
-    assert "api.example.com: certificate" in said
-    assert "expired" in said
+    assert "api.example.com: CN=api.example.com expired on " in said
+    assert "api.example.com: the CRL of CN=Example Client CA G1,O=Example expired on " in said
 
 
 def listed(desk: Workbench) -> list[str]:
