@@ -100,21 +100,24 @@ class Observation:
 
         Changed, added or removed on the host by somebody: the manifest lies beside them.
         """
-        brought = {}
-        for line in self.manifest.splitlines():
-            kind, _, rest = line.partition(" ")
-            if kind == "file":
-                _, digest, path = rest.split(" ", 2)
-                brought[path] = digest
-        there = {path: found.digest for path, found in self.files.items()}
-        return tuple(
-            sorted(path for path in brought | there if brought.get(path) != there.get(path))
-        )
+        return edited(self.manifest, self.files)
 
     def digest(self, path: str) -> str | None:
         """Return the digest of a file of the live release."""
         found = self.files.get(path)
         return found.digest if found else None
+
+
+def edited(manifest: str, files: Mapping[str, Found]) -> tuple[str, ...]:
+    """List the files of a release on a host that are not as its manifest has them, by path."""
+    brought = {}
+    for line in manifest.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "file":
+            _, digest, path = rest.split(" ", 2)
+            brought[path] = digest
+    there = {path: found.digest for path, found in files.items()}
+    return tuple(sorted(path for path in brought | there if brought.get(path) != there.get(path)))
 
 
 def parse(output: str) -> Observation:
@@ -124,18 +127,7 @@ def parse(output: str) -> Observation:
     Only what stands between its first and its last line counts: a login shell may have its own
     greeting. Raises `ValueError` for output that is not ours, and for half of ours.
     """
-    _, ours, answer = f"\n{output}".partition(f"\n{FIRST_LINE}\n")
-    if not ours:
-        message = "the answer holds no observation"
-        raise ValueError(message)
-    lines = answer.splitlines()
-    if LAST_LINE not in lines:
-        message = "the answer broke off"
-        raise ValueError(message)
-    facts: dict[str, list[str]] = {}
-    for line in lines[: lines.index(LAST_LINE)]:
-        name, _, value = line.partition(" ")
-        facts.setdefault(name, []).append(value)
+    facts = facts_of(output, FIRST_LINE)
 
     def single(name: str) -> str:
         return facts.get(name, [""])[-1]
@@ -157,7 +149,7 @@ def parse(output: str) -> Observation:
         current=single("current"),
         confirmed=single("confirmed"),
         manifest="".join(f"{line}\n" for line in facts.get("manifest", [])),
-        files=_files(facts.get("mode", []), facts.get("digest", [])),
+        files=files_of(facts.get("mode", []), facts.get("digest", [])),
         includes=dict(_pair(line) for line in facts.get("include", [])),
         modules=frozenset(facts.get("module", [])),
         releases=frozenset(facts.get("release", [])),
@@ -165,10 +157,31 @@ def parse(output: str) -> Observation:
         fence=int(single("fence") or 0),
         lease=_lease(single("lease")),
         last_outcome=single("last"),
-        texts=_texts(facts.get("text", [])),
+        texts=texts_of(facts.get("text", [])),
         watched=_watched(facts.get("watched", []), facts.get("certified", [])),
         fits=dict(_fit(line) for line in facts.get("fits", [])),
     )
+
+
+def facts_of(output: str, first_line: str) -> dict[str, list[str]]:
+    """
+    Collect the facts that a script printed after a line of its own, by their names.
+
+    Raises `ValueError` for output that is not ours, and for half of ours.
+    """
+    _, ours, answer = f"\n{output}".partition(f"\n{first_line}\n")
+    if not ours:
+        message = "the answer holds no observation"
+        raise ValueError(message)
+    lines = answer.splitlines()
+    if LAST_LINE not in lines:
+        message = "the answer broke off"
+        raise ValueError(message)
+    facts: dict[str, list[str]] = {}
+    for line in lines[: lines.index(LAST_LINE)]:
+        name, _, value = line.partition(" ")
+        facts.setdefault(name, []).append(value)
+    return facts
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -176,7 +189,8 @@ def _pair(line: str) -> tuple[str, str]:
     return name, value
 
 
-def _texts(lines: Iterable[str]) -> dict[str, str]:
+def texts_of(lines: Iterable[str]) -> dict[str, str]:
+    """Put texts together that were printed line by line, each with its path."""
     texts: dict[str, str] = {}
     for path, line in map(_pair, lines):
         texts[path] = f"{texts.get(path, '')}{line}\n"
@@ -201,7 +215,8 @@ def _fit(line: str) -> tuple[tuple[str, str], str]:
     return (certificate, key), verdict
 
 
-def _files(modes: Iterable[str], digests: Iterable[str]) -> dict[str, Found]:
+def files_of(modes: Iterable[str], digests: Iterable[str]) -> dict[str, Found]:
+    """Read what is there, by path, from the letters of `ls` and from digests."""
     mode_of = {path: _mode(letters) for letters, path in map(_pair, modes)}
     return {
         path: Found(digest=digest, mode=mode_of.get(path, 0))

@@ -11,8 +11,11 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 MANIFEST_HEADER = "deployer-release 1"
+PUBLIC = 0o644
+"""The mode of a file without a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class File:
     digest: str
     """SHA-256 of the content, in lower-case hex."""
     content: bytes | None = field(repr=False)
-    mode: int = 0o644
+    mode: int = PUBLIC
     secret: bool = False
 
     @classmethod
@@ -39,7 +42,7 @@ class File:
         With `group` by the group of Apache's workers as well: they open password files themselves.
         """
         digest = hashlib.sha256(content).hexdigest()
-        mode = (0o640 if group else 0o600) if secret else 0o644
+        mode = (0o640 if group else 0o600) if secret else PUBLIC
         return cls(path=path, digest=digest, content=content, mode=mode, secret=secret)
 
     @classmethod
@@ -70,6 +73,28 @@ class Release:
         if len(set(paths)) != len(paths):
             message = f"a release holds one path twice: {paths}"
             raise ValueError(message)
+
+    @classmethod
+    def of_manifest(cls, manifest: str, texts: Mapping[str, bytes]) -> Self:
+        """
+        Read back what `manifest` wrote; `texts` are the contents that are known, by path.
+
+        A text that is not what the manifest promises is left out. Raises `ValueError`.
+        """
+        header, *lines = manifest.splitlines() or [""]
+        if header != MANIFEST_HEADER:
+            message = "its manifest cannot be read"
+            raise ValueError(message)
+        facts: dict[str, list[str]] = {}
+        for line in lines:
+            kind, _, value = line.partition(" ")
+            facts.setdefault(kind, []).append(value)
+        return cls(
+            files=tuple(_promised(line, texts) for line in facts.get("file", [])),
+            include=facts.get("include", [""])[-1],
+            modules=tuple(facts.get("module", [])),
+            ports=tuple(int(port) for port in facts.get("port", [])),
+        )
 
     @cached_property
     def manifest(self) -> str:
@@ -115,6 +140,20 @@ class Release:
                 if file.content is not None and present.get(file.path) != file.digest:
                     _add(tar, file.path, file.content, file.mode)
         return buffer.getvalue()
+
+
+def _promised(line: str, texts: Mapping[str, bytes]) -> File:
+    """Read the line of a file; Apache's own are the only ones whose texts we may know."""
+    mode, digest, path = line.split(" ", 2)
+    content = texts.get(path)
+    known = content is not None and hashlib.sha256(content).hexdigest() == digest
+    return File(
+        path=path,
+        digest=digest,
+        content=content if known else None,
+        mode=int(mode, 8),
+        secret=int(mode, 8) != PUBLIC,
+    )
 
 
 def _add(tar: tarfile.TarFile, path: str, content: bytes, mode: int) -> None:

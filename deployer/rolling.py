@@ -16,6 +16,8 @@ from deployer.errors import UsageError
 
 Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
 ORDERS: tuple[str, ...] = get_args(Order)
+Scope = Literal["host", "batch", "run"]
+"""What is brought back when a host fails: that one, its batch, or all that the run has changed."""
 
 _SHARE = re.compile(r"(?P<number>\d{1,6})(?P<percent>%?)")
 _TIME = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,3})?)\s*(?P<unit>[smh]?)")
@@ -56,6 +58,7 @@ class Strategy:
     max_fail: int | None = None
     """Of the hosts of a run; it stops as soon as more have failed."""
     any_errors_fatal: bool = False
+    rollback_scope: Scope = "host"
 
     @property
     def rolls(self) -> bool:

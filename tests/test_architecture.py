@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "release",
             "observation",
             "existing",
+            "kept",
             "decision",
             "result",
             "rolling",

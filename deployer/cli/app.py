@@ -17,6 +17,7 @@ from deployer.cli import (
     inventory,
     password,
     project,
+    rollback,
     runs,
 )
 
@@ -84,6 +85,7 @@ app.command("render")(deployment.render)
 app.command("plan")(deployment.plan)
 app.command("apply")(deployment.apply)
 app.command("rotate")(deployment.rotate)
+app.command("rollback")(rollback.rollback)
 app.command("probe")(hosts.probe)
 app.command("status")(hosts.status)
 machines = typer.Typer(no_args_is_help=True, help="The way to the hosts: their keys, our rights.")

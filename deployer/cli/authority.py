@@ -6,14 +6,8 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli.options import (
-    INVENTORY,
-    PASSPHRASE,
-    ROOT_KEY,
-    TELLING,
-    Common,
-    shares,
-)
+from deployer.cli.options import INVENTORY, PASSPHRASE, ROOT_KEY, TELLING, Common
+from deployer.cli.sharing import shares
 from deployer.errors import UsageError
 
 JSON = TELLING[1:]

@@ -6,7 +6,8 @@ from typing import Annotated, get_args
 import typer
 
 from deployer.cli.asking import confirm
-from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common, shares
+from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common
+from deployer.cli.sharing import shares
 from deployer.errors import UsageError
 
 Serial = Annotated[str, typer.Argument(help="the serial number, or a beginning that is unique")]

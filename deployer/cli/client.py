@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from deployer.cli.asking import confirm
-from deployer.cli.options import PASSPHRASE, TELLING, Common, shares
+from deployer.cli.options import PASSPHRASE, TELLING, Common
+from deployer.cli.sharing import shares
 
 SHARED = ("inventory", "state", *TELLING[1:])
 

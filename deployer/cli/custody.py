@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli.options import PASSPHRASE, TELLING, Common, shares
+from deployer.cli.options import PASSPHRASE, TELLING, Common
+from deployer.cli.sharing import shares
 from deployer.errors import UsageError
 
 STILL_READ = "another program reads the state: the old keys leave its journal when that ends"

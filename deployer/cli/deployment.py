@@ -7,15 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from deployer.cli.hosts import Pattern
-from deployer.cli.options import (
-    CONNECTING,
-    INVENTORY,
-    PASSPHRASE,
-    ROLLS,
-    TELLING,
-    Common,
-    shares,
-)
+from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, RECALLS, ROLLS, TELLING, Common
+from deployer.cli.sharing import shares
 from deployer.errors import UsageError
 from deployer.result import CHANGES_PENDING
 
@@ -109,7 +102,7 @@ def plan(
     run(common, pattern, diff=diff, check=True, detailed_exitcode=detailed_exitcode, output=output)
 
 
-@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *RECALLS, *TELLING, *PASSPHRASE)
 def apply(
     common: Common,
     pattern: Annotated[
@@ -153,7 +146,7 @@ def apply(
     )
 
 
-@shares(*INVENTORY, *CONNECTING, *ROLLS, *TELLING, *PASSPHRASE)
+@shares(*INVENTORY, *CONNECTING, *ROLLS, *RECALLS, *TELLING, *PASSPHRASE)
 def rotate(
     common: Common,
     pattern: Pattern = "all",

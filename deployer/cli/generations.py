@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common, shares
+from deployer.cli.options import PASSPHRASE, ROOT_KEY, TELLING, Common
+from deployer.cli.sharing import shares
 from deployer.errors import UsageError
 
 Name = Annotated[str, typer.Argument(help="an authority: servers, clients or root")]

@@ -145,6 +145,7 @@ class HostSession(Session):
             max_fail_percentage=common.max_fail_percentage,
             max_fail=common.max_fail,
             any_errors_fatal=common.any_errors_fatal,
+            rollback_scope=common.rollback_scope,
         )
 
     def survey(

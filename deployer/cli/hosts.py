@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common, shares
+from deployer.cli.options import CONNECTING, INVENTORY, PASSPHRASE, TELLING, Common
+from deployer.cli.sharing import shares
 
 Pattern = Annotated[str, typer.Argument(help="hosts and groups, as Ansible writes them")]
 

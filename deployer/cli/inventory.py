@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from deployer.cli.hosts import Pattern
-from deployer.cli.options import INVENTORY, Common, shares
+from deployer.cli.options import INVENTORY, Common
+from deployer.cli.sharing import shares
 
 Export = Annotated[
     bool, typer.Option("--export", help="groups with their variables, hosts with their own alone")

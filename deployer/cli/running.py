@@ -1,6 +1,6 @@
 """One run over hosts, as `plan`, `apply` and `rotate` make it: look, show, ask, do, tell."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from deployer.cli.options import Common
 from deployer.report import plans, results
 from deployer.result import CHANGES_PENDING, HostResult, exit_status
 from deployer.workflows.apply import carry_out
-from deployer.workflows.preview import Operator, Preview, preview
+from deployer.workflows.preview import Preview, preview
 from deployer.workflows.saved import Saved
 from deployer.workflows.survey import Renewed
 
@@ -70,29 +70,34 @@ def run(
         else:
             if not yes:
                 _ask(seen, installed=install)
-            status = _carry_out(session, seen, operator)
+            status = finished(session, carry_out(seen, operator))
     changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
     raise typer.Exit(status or changed)
 
 
 def _ask(seen: Preview, *, installed: bool) -> None:
     """Go on when the operator agrees, or when there is nothing to agree to."""
-    if seen.changing:
-        hosts = f"{len(seen.changing)} host{'' if len(seen.changing) == 1 else 's'}"
-        hint = "give --yes, or see deployer plan"
-        left = "nothing was switched" if installed else "nothing was changed"
-        confirm(f"change {hosts}?", left, hint=hint)
+    left = "nothing was switched" if installed else "nothing was changed"
+    agreed(len(seen.changing), "change", left, hint="give --yes, or see deployer plan")
 
 
-def _carry_out(session: HostSession, seen: Preview, operator: Operator) -> int:
-    """Do what was shown, show what became of it, and return the exit status."""
-    done: list[HostResult] = []
+def agreed(count: int, verb: str, left: str, *, hint: str) -> None:
+    """Go on when the operator agrees to do something to so many hosts; with none, at once."""
+    if count:
+        confirm(f"{verb} {count} host{'' if count == 1 else 's'}?", left, hint=hint)
+
+
+def finished(session: HostSession, ending: Iterable[HostResult]) -> int:
+    """Show what becomes of hosts once all have ended, and return the exit status."""
+    done: dict[str, HostResult] = {}
     try:
-        for result in carry_out(seen, operator):
-            done.append(result)
+        for result in ending:
+            # What is said of a host last counts: it may have been brought back.
+            done[result.host] = result
             if session.recorder is not None:
                 session.recorder.host(result)
     finally:
         # Interrupted or not: nobody is left guessing which hosts were changed.
-        (results.show_json if session.common.as_json else results.show)(done)
-    return session.ended(done)
+        told = tuple(done.values())
+        (results.show_json if session.common.as_json else results.show)(told)
+    return session.ended(tuple(done.values()))

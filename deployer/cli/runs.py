@@ -8,7 +8,8 @@ import typer
 from deployer.cli.asking import confirm
 from deployer.cli.deployment import Yes
 from deployer.cli.hosts import Pattern
-from deployer.cli.options import CONNECTING, INVENTORY, Common, shares
+from deployer.cli.options import CONNECTING, INVENTORY, Common
+from deployer.cli.sharing import shares
 
 MOST = 20
 
@@ -18,7 +19,7 @@ def list_(
     common: Common,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="so many of them")] = MOST,
 ) -> None:
-    """List the last runs of apply and rotate, newest first."""
+    """List the last runs that were to change hosts, newest first."""
     from deployer.cli.session import Session
     from deployer.report import history
     from deployer.store.runs import Runs

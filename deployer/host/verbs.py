@@ -6,12 +6,14 @@ type. A connection lost after the switch began is `Interrupted`: the host decide
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from deployer import kept as keeping
 from deployer.errors import HostError, Interrupted, Locked, NeedsHands, RolledBack, StepFailed
 from deployer.host.script import Host, Stranger, script_text
+from deployer.kept import Kept
 from deployer.layouts import Layout
 from deployer.observation import Observation, parse
 from deployer.release import Release
@@ -108,33 +110,66 @@ def stage(
     return _answer(host, "stage", done, "staged")
 
 
+def kept(host: Host, beginning: str = "", *, timeout: float = 30) -> Kept:
+    """
+    Ask a host what releases it keeps, and what is in the one whose name begins so.
+
+    Without a beginning, in the one that served before the live one.
+    """
+    done = host.run("kept", beginning, timeout=timeout)
+    try:
+        return keeping.parse(done.stdout.decode(errors="replace"))
+    except ValueError as error:
+        raise StepFailed(host.name, "observe", f"{error}: {_cause(done)}") from error
+
+
 def rehearse(
-    host: Host, release: Release, name: str, switch: Switch, *, timeout: float = 60
+    host: Host,
+    release: Release,
+    name: str,
+    switch: Switch,
+    *,
+    hints: Mapping[int, str] = REHEARSAL_HINTS,
+    timeout: float = 60,
 ) -> str:
-    """Start the would-be configuration where nobody sees it; say whether `whole` or `shadow`."""
+    """
+    Start the would-be configuration where nobody sees it; say whether `whole` or `shadow`.
+
+    `hints` say what to do about each exit status of the script.
+    """
     modules = " ".join(release.modules)
     ports = " ".join(map(str, release.ports))
     arguments = (switch.token, *switch.claim, name, modules, ports)
     done = host.run("rehearse", *arguments, timeout=timeout)
     _yield_to_others(done)
     if done.status != 0:
-        _refused(host, "rehearse", done, _rehearsal_hint(done.status, host.layout))
+        _refused(host, "rehearse", done, _rehearsal_hint(done.status, hints, host.layout))
     return _answer(host, "rehearse", done, "rehearsed")
 
 
-def _rehearsal_hint(status: int, layout: Layout) -> str:
+def _rehearsal_hint(status: int, hints: Mapping[int, str], layout: Layout) -> str:
     if status == MODULE_IS_MISSING:
         return layout.module_hint
     if status == NOT_READ:
         where = layout.main_config or "Apache's configuration"
         return f"make the directory, and add to {where}: IncludeOptional {layout.vhost_dir}/*.conf"
-    return REHEARSAL_HINTS.get(status, "")
+    return hints.get(status, "")
 
 
 def activate(
-    host: Host, release: Release, name: str, switch: Switch, *, timeout: float = 90
+    host: Host,
+    release: Release,
+    name: str,
+    switch: Switch,
+    *,
+    starts: bool = False,
+    timeout: float = 90,
 ) -> None:
-    """Arm the dead-man timer, switch with one rename, reload, and see the new generation run."""
+    """
+    Arm the dead-man timer, switch with one rename, reload, and see the new generation run.
+
+    `starts`: an Apache that does not run is started; otherwise that is refused.
+    """
     done = host.run(
         "activate",
         switch.token,
@@ -142,6 +177,7 @@ def activate(
         name,
         str(switch.confirm_timeout),
         " ".join(release.modules),
+        "start" if starts else "",
         payload=script_text("undo", host.layout).encode(),
         timeout=timeout,
     )
@@ -216,9 +252,12 @@ def _judge(host: Host, step: str, done: Completed) -> None:
 
 def _needs_hands(host: Host, step: str, cause: str) -> NeedsHands:
     layout = host.layout
+    test = f"{' '.join(layout.httpd)} -t"
+    if layout.envvars:
+        test = f"(. {layout.envvars}; {test})"
     hint = (
-        f"log in and look: tail {layout.state_dir}/journal, then "
-        f"{' '.join(layout.httpd)} -t, then {' '.join(layout.start)}"
+        f"log in and look: tail {layout.state_dir}/journal; {test}; when that is content: "
+        f"{' '.join(layout.start)}; deployer rollback {host.name} starts it with a kept release"
     )
     return NeedsHands(host.name, step, cause, hint=hint)
 

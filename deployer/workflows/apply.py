@@ -23,6 +23,7 @@ from deployer.workflows.deploy import Deployment, narrated
 from deployer.workflows.knocking import expectations
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
+from deployer.workflows.recall import Recall
 from deployer.workflows.rollout import THE_CONTROLLER, Rollout
 from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import (
@@ -77,9 +78,20 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
             listen=operator.listen,
             stop=stop,
             halted=operator.halted,
+            recall=Recall(
+                operator.strategy.rollback_scope,
+                operator.executor,
+                operator.claimant,
+                forks=operator.forks,
+                listen=operator.listen,
+                stop=stop,
+            ),
         )
         for one, result in rollout.over(ready, preview.names):
-            if result.outcome is Outcome.CHANGED:
+            if one.kept and result.outcome is Outcome.ROLLED_BACK:
+                noted = _recorded([(seen[one.name], one.release)], operator)
+                yield replace(result, unrecorded=noted)
+            elif result.outcome is Outcome.CHANGED and not result.unproven:
                 noted = _recorded([(seen[one.name], one.release)], operator)
                 yield replace(result, unrecorded=noted, unproven=_unproven(one))
             else:

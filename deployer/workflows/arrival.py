@@ -47,8 +47,12 @@ def recognised(name: str, wanted: Layout | None, found: Observation) -> Platform
     return platform
 
 
-def fit(arrival: Arrival, connection: Connection) -> None:
-    """Raise `StepFailed` unless Apache is there, runs, and is ours to command."""
+def fit(arrival: Arrival, connection: Connection, *, must_run: bool = True) -> None:
+    """
+    Raise `StepFailed` unless Apache is there, runs, and is ours to command.
+
+    Where it need not run, whether it is ours to command shows later.
+    """
     found, layout = arrival.found, arrival.platform.layout
     name = connection.name
     if not found.apache_version:
@@ -58,6 +62,8 @@ def fit(arrival: Arrival, connection: Connection) -> None:
             f"Apache is not installed: {layout.httpd[0]} does not run",
             hint=f"{_installing(layout)}, or set mtls_layout to where it is",
         )
+    if not must_run:
+        return
     if found.apache_pid is None and found.user_id != 0 and connection.become is None:
         raise StepFailed(
             name,

@@ -5,7 +5,7 @@ Everything that can fail without harm happens before `activate`. From then on th
 holds the undo, and this side only says what it saw.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -33,6 +33,14 @@ class Deployment:
     switch: Switch
     probe_timeout: float = 15.0
     """Seconds until the new release must answer as expected."""
+    kept: str = ""
+    """
+    The directory of a release that lies on the host already, to which it goes back.
+
+    Nothing is brought then, and an Apache that does not run is started with it.
+    """
+    rehearsal_hints: Mapping[int, str] = field(default_factory=lambda: verbs.REHEARSAL_HINTS)
+    """What to do when the rehearsal fails, by the exit status of its script."""
 
     @property
     def name(self) -> str:
@@ -94,22 +102,35 @@ class Deploy:
 
     def perform(self, place: Workplace, listen: Listener) -> HostResult:
         """Bring the host to its release, or leave it on the one it had."""
-        host = place.host(self.deployment.where)
-        return switch(host, prepare(host, self.deployment, listen), listen)
+        return deploy(place.host(self.deployment.where), self.deployment, listen)
+
+
+def deploy(host: Host, deployment: Deployment, listen: Listener) -> HostResult:
+    """Bring a host to its release, or leave it on the one it had."""
+    return switch(host, prepare(host, deployment, listen), listen)
 
 
 def prepare(host: Host, deployment: Deployment, listen: Listener) -> Prepared:
     """Bring the release to the host and rehearse it; whatever fails here has changed nothing."""
     release = deployment.release
     try:
-        with narrated(host.name, Step.STAGE, listen):
-            directory = verbs.stage(host, release, deployment.found, deployment.switch)
+        directory = deployment.kept or _staged(host, deployment, listen)
         with narrated(host.name, Step.REHEARSE, listen) as say:
-            say(verbs.rehearse(host, release, directory, deployment.switch))
+            hints = deployment.rehearsal_hints
+            say(verbs.rehearse(host, release, directory, deployment.switch, hints=hints))
     except Interrupted as error:
-        hint = "nothing was switched: the old configuration serves; apply again"
+        hint = (
+            "nothing was switched: roll back again"
+            if deployment.kept
+            else "nothing was switched: the old configuration serves; apply again"
+        )
         raise StepFailed(host.name, error.step, error.cause, hint=hint) from error
     return Prepared(deployment=deployment, directory=directory)
+
+
+def _staged(host: Host, deployment: Deployment, listen: Listener) -> str:
+    with narrated(host.name, Step.STAGE, listen):
+        return verbs.stage(host, deployment.release, deployment.found, deployment.switch)
 
 
 def switch(host: Host, prepared: Prepared, listen: Listener) -> HostResult:
@@ -144,7 +165,8 @@ def _switch(host: Host, deployment: Deployment, directory: str, step: Stepper) -
     """Activate, and confirm what a probe finds good. Raises `RolledBack` for the rest."""
     lease = deployment.switch
     with step(Step.ACTIVATE):
-        verbs.activate(host, deployment.release, directory, lease)
+        starts = bool(deployment.kept)
+        verbs.activate(host, deployment.release, directory, lease, starts=starts)
     with step(Step.PROBE) as say:
         timeout = deployment.probe_timeout
         found = knocks(host, deployment.expectations, deployment.clients, timeout=timeout)

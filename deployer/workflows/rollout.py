@@ -8,14 +8,16 @@ rehearsed on its host before the first is switched: what fails without harm has 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, NeedsHands
 from deployer.fleet.executor import Executor, Work, in_parallel
 from deployer.fleet.stopping import StopSign
-from deployer.result import Event, HostResult, Listener, Outcome, Step
+from deployer.result import Event, HostResult, Listener, Step
 from deployer.rolling import Strategy
 from deployer.workflows.deploy import Deploy, Deployment, Prepare, Prepared, SwitchTo
+from deployer.workflows.gate import Gate, skipped
 from deployer.workflows.heartbeat import Heartbeat
 from deployer.workflows.leases import GiveBack, Renew
+from deployer.workflows.recall import Recall
 
 THE_CONTROLLER = "controller"
 
@@ -36,14 +38,20 @@ class Rollout:
         listen: Listener,
         stop: StopSign,
         halted: Callable[[], str] = str,
+        recall: Recall | None = None,
     ) -> None:
-        """`failed`: hosts of the run that have failed already. `halted`: see `Operator`."""
+        """
+        `failed`: hosts of the run that have failed already. `halted`: see `Operator`.
+
+        `recall` brings back hosts that ended well when others fail.
+        """
         self._stop = stop
         self._strategy = strategy
         self._executor = executor
         self._forks = forks
         self._listen = listen
         self._gate = Gate(strategy, failed, stop, halted)
+        self._recall = recall
         self._prepared: dict[str, Prepared] = {}
 
     def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
@@ -67,6 +75,7 @@ class Rollout:
                 begun = begun or bool(members)
                 yield from self._bring(members)
                 self._gate.close_after(batch)
+                yield from self._bring_back(batch)
 
     def _waiting(self) -> tuple[Renew, ...]:
         """Return the hosts whose turn has not come."""
@@ -109,12 +118,23 @@ class Rollout:
                 yield SwitchTo(prepared=ready) if ready else Deploy(deployment=one)
 
         for task, found in self._performed(tasks()):
+            ended = found
             if isinstance(found, DeployerError):
                 self._gate.failed(task.host)
-                yield begun[task.host], HostResult.of_error(task.host, found)
-            else:
-                yield begun[task.host], found
+                if isinstance(found, NeedsHands):
+                    self._gate.close(f"{task.host} needs hands")
+                ended = HostResult.of_error(task.host, found)
+            if self._recall is not None:
+                self._recall.note(begun[task.host], ended)
+            yield begun[task.host], ended
         yield from self._leave(left.values())
+
+    def _bring_back(self, batch: Collection[str]) -> Ended:
+        """Bring back hosts that ended well, if others did not and that is wanted."""
+        reason = self._recall.reason(self._gate.broken) if self._recall else ""
+        if self._recall is not None and reason:
+            self._gate.close(reason)
+            yield from self._recall.after(batch, reason)
 
     def _leave(self, left: Iterable[Deployment]) -> Ended:
         """Give back the leases of hosts that are not begun."""
@@ -138,50 +158,3 @@ class Rollout:
             self._stop.wait(seconds)
             detail = f"{seconds:g} s"
             self._listen(Event(host=THE_CONTROLLER, step=Step.SOAK, ended=True, detail=detail))
-
-
-class Gate:
-    """What lets hosts begin, until too many have failed."""
-
-    def __init__(
-        self,
-        strategy: Strategy,
-        failed: Collection[str],
-        stop: StopSign,
-        halted: Callable[[], str],
-    ) -> None:
-        self._halted = halted
-        self._strategy = strategy
-        self._stop = stop
-        self._failed: set[str] = set()
-        self._reason = ""
-        for name in sorted(failed):
-            self.failed(name)
-
-    @property
-    def reason(self) -> str:
-        """Why nothing begins any more; nothing as long as hosts may."""
-        return self._reason or ("interrupted" if self._stop.is_up else "") or self._halted()
-
-    def failed(self, name: str) -> None:
-        """Take notice of a host that has failed."""
-        self._failed.add(name)
-        self._close(self._strategy.at_once(name, len(self._failed)))
-
-    def close_after(self, batch: Collection[str]) -> None:
-        """Decide whether another batch may begin after this one."""
-        count = len(self._failed.intersection(batch))
-        self._close(self._strategy.after_batch(len(batch), count))
-
-    def _close(self, reason: str) -> None:
-        self._reason = self._reason or reason
-
-
-def skipped(name: str, reason: str) -> HostResult:
-    """Say of a host that nothing was begun there, and why."""
-    return HostResult(
-        host=name,
-        outcome=Outcome.SKIPPED,
-        summary=f"not begun: {reason}",
-        hint="it has what it had: apply again",
-    )

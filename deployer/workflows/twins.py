@@ -2,13 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from deployer.errors import StepFailed
+from deployer.observation import Observation
+from deployer.platforms import Platform
 from deployer.result import Step
-from deployer.workflows.survey import Surveyed
+from deployer.workflows.survey import Target
 
 
-def twins(hosts: Iterable[Surveyed]) -> Mapping[str, StepFailed]:
+class LookedAt(Protocol):
+    """A host that was looked at, whatever for."""
+
+    @property
+    def target(self) -> Target: ...  # noqa: D102 - as the fields of `Surveyed`
+    @property
+    def found(self) -> Observation: ...  # noqa: D102
+    @property
+    def platform(self) -> Platform: ...  # noqa: D102
+
+
+def twins(hosts: Iterable[LookedAt]) -> Mapping[str, StepFailed]:
     """
     Find hosts that would bring different releases to the same place, and say so for each.
 

@@ -1,4 +1,5 @@
-# activate TOKEN HOLDER SEEN DEAD NAME SECONDS "MODULES": switch to a staged and rehearsed release.
+# activate TOKEN HOLDER SEEN DEAD NAME SECONDS "MODULES" [start]: switch to a staged and rehearsed
+# release. With "start", an Apache that does not run is started with it.
 #
 # Order is everything: lease, all that an undo will need, journal, dead-man timer, and only then
 # the first change that Apache could see. From the timer on, the host ends wholly on the new or
@@ -12,6 +13,7 @@ token=$1
 name=$5
 seconds=$6
 modules=$7
+start=${8:-}
 undo=$state/undo.$token
 release=$root/releases/$name
 prepared=$vhost_dir/.deployer.new.$token
@@ -38,10 +40,13 @@ done
 [ -d "$release" ] || abandon "there is no release $name on this host"
 [ ! -e "$root/current" ] || [ -L "$root/current" ] ||
   abandon "$root/current is not a link: move it away"
-find_apache || abandon "Apache is not running"
-# Apache writes its pid file at every reload, and ends when it cannot.
-echo 2>/dev/null >"$pid_file.deployer" && rm "$pid_file.deployer" ||
-  abandon "cannot write beside $pid_file, which Apache must at a reload"
+if find_apache; then
+  # Apache writes its pid file at every reload, and ends when it cannot.
+  echo 2>/dev/null >"$pid_file.deployer" && rm "$pid_file.deployer" ||
+    abandon "cannot write beside $pid_file, which Apache must at a reload"
+else
+  [ "$start" = start ] || abandon "Apache is not running"
+fi
 
 cat 2>/dev/null >"$undo" && [ "$(tail -n 1 "$undo")" = "# the end" ] || abandon "cannot write $undo"
 # shellcheck disable=SC2086 # a list of module names
@@ -96,7 +101,13 @@ install_include "$release" "$prepared" || undo_now "cannot write below $vhost_di
 durable "$root" "$vhost_dir" || undo_now "cannot write to the disk"
 journal "activate $token: switched"
 
-if ! reload_and_wait; then
+# A server that has died meanwhile is not this one's to start, unless that was the wish.
+if [ "$start" = start ] && ! find_apache; then
+  start_and_wait || {
+    said=$(noted)
+    undo_now "Apache did not start${said:+: $said}"
+  }
+elif ! reload_and_wait; then
   said=$(noted)
   undo_now "Apache did not come back from the reload${said:+: $said}"
 fi

@@ -108,6 +108,33 @@ label() {
   ! command -v selinuxenabled >/dev/null || ! selinuxenabled || restorecon -R "$@"
 }
 
+# bodies_in LABEL FILE: what a PEM file has under a label, each on a line; a key in the same file stays
+# where it is.
+bodies_in() {
+  awk -v label="$1" '{ sub(/\r$/, "") }
+    index($0, "-----BEGIN " label "-----") == 1 { body = ""; inside = 1; next }
+    /^-----/ {
+      if (inside && index($0, "-----END " label "-----") == 1 && body ~ /^[A-Za-z0-9+\/=]+$/) print body
+      inside = 0
+      next
+    }
+    inside { sub(/[ \t]+$/, ""); body = body $0 }' "$2"
+}
+
+# Modes and digests of the files of a release, in its directory. What is there, rather than what the
+# manifest says: a file edited by hand must show.
+files_there() {
+  find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + | while read -r mode _ _ _ _ _ _ _ path; do
+    path=${path% -> *}
+    printf '%s\n' "mode $mode ${path#./}"
+  done
+  # shellcheck disable=SC2086 # a command and its option
+  find . \( -type f -o -type l \) ! -path ./MANIFEST -exec $sha256 {} + |
+    while read -r digest path; do
+      printf '%s\n' "digest $digest ${path#./}"
+    done
+}
+
 live_release() {
   live=$(readlink "$root/current") && printf '%s\n' "${live##*/}"
 }

@@ -67,24 +67,12 @@ find_workers() {
   esac
 }
 
-# The certificates of a file, each on a line; a key in the same file stays where it is.
-certificates_in() {
-  awk '{ sub(/\r$/, "") }
-    /^-----BEGIN CERTIFICATE-----/ { body = ""; inside = 1; next }
-    /^-----/ {
-      if (inside && /^-----END CERTIFICATE-----/ && body ~ /^[A-Za-z0-9+\/=]+$/) print body
-      inside = 0
-      next
-    }
-    inside { sub(/[ \t]+$/, ""); body = body $0 }' "$1"
-}
-
 watched() {
   # shellcheck disable=SC2086 # a command and its option
   digest=$({ $sha256 <"$1"; } 2>/dev/null)
   [ -n "$digest" ] || return 0
   say watched "${digest%% *}" "$(readers "$1")" "$1"
-  certificates_in "$1" | while read -r body; do
+  bodies_in CERTIFICATE "$1" | while read -r body; do
     say certified "$body" "$1"
   done
 }
@@ -261,18 +249,9 @@ for release in "$root"/releases/*/; do
   say release "${release##*/}"
 done
 
-# What is there, rather than what the manifest says: a file edited by hand must show.
 if cd "$root/current" 2>/dev/null; then
   sed 's/^/manifest /' MANIFEST 2>/dev/null
-  find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + | while read -r mode _ _ _ _ _ _ _ path; do
-    path=${path% -> *}
-    say mode "$mode" "${path#./}"
-  done
-  # shellcheck disable=SC2086 # a command and its option
-  find . \( -type f -o -type l \) ! -path ./MANIFEST -exec $sha256 {} + |
-    while read -r digest path; do
-      say digest "$digest" "${path#./}"
-    done
+  files_there
   if [ "${1:-}" = texts ]; then
     for path in include.conf sites/*.conf; do
       [ ! -e "$path" ] || sed "s|^|text $path |" "$path"

@@ -19,6 +19,7 @@ name=$5
 modules=$6
 ports=$7
 release=$root/releases/$name
+busy=${busy:-}
 [ -d "$release" ] || fail "there is no release $name on this host"
 
 # The two things that an empty network hides: a port that another program listens on, and an
@@ -60,6 +61,36 @@ cannot_listen() {
         same = substr(address, length(address) - 7) == hex[i]
         if (port[i] == listener && (hex[i] == "*" || address ~ /^0+$/ || same))
           print "another program listens on " wanted[i]
+      }
+    }' | sort -u
+}
+
+# Where somebody listens in this network, in hex: 0100007F:01BB, and longer for IPv6.
+listeners() {
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }' | sort -u
+}
+
+# What a dead server would listen on, and another program does meanwhile: the rehearsal in its own
+# network says what that is, `busy` was noted outside.
+taken_meanwhile() {
+  [ -n "$busy" ] || return 0
+  listeners | awk -v busy="$busy" '
+    function digits(text, i, value) {
+      for (i = 1; i <= length(text); i++)
+        value = value * 16 + index("0123456789ABCDEF", substr(text, i, 1)) - 1
+      return value
+    }
+    BEGIN { count = split(busy, others) }
+    {
+      address = port = $0
+      sub(/:.*/, "", address)
+      sub(/.*:/, "", port)
+      for (i = 1; i <= count; i++) {
+        other = number = others[i]
+        sub(/:.*/, "", other)
+        sub(/.*:/, "", number)
+        if (number == port && (other ~ /^0+$/ || address ~ /^0+$/ || other == address))
+          print "another program listens on " digits(port)
       }
     }' | sort -u
 }
@@ -116,7 +147,11 @@ try_start() {
   server=$!
   await 40 started_or_ended
   silent=
-  [ ! -s "$scratch/httpd.pid" ] || silent=$(silent_port "$wanted")
+  conflict=
+  if [ -s "$scratch/httpd.pid" ]; then
+    silent=$(silent_port "$wanted")
+    conflict=$(taken_meanwhile)
+  fi
   [ -s "$scratch/httpd.pid" ] && [ -z "$silent" ] && running "$server"
   good=$?
   kill "$server" 2>/dev/null
@@ -199,6 +234,11 @@ cover_copy() {
     mount -t tmpfs -o mode=755 tmpfs "$1" && cp -a "$scratch/copy/." "$1/" && rm -rf "$scratch/copy"
 }
 
+# Say whether a complaint is about other files than ours: no release of ours mends those.
+is_theirs() {
+  ! grep -qF -e "$root/" "$1"
+}
+
 whole() {
   scratch=$state/rehearsal
   # The pids of this namespace, lest /proc describes somebody else's processes.
@@ -237,11 +277,15 @@ whole() {
     fail "cannot write below $vhost_dir"
   httpd -t -D DUMP_VHOSTS -D DUMP_INCLUDES -C "Define DEPLOYER_RELEASE $release" \
     >"$scratch/after" 2>"$scratch/output.log" || {
-    if [ "$was" != 0 ]; then
+    complaint >"$scratch/still"
+    if [ "$was" != 0 ] && is_theirs "$scratch/still"; then
+      cat "$scratch/still" >&2
+      exit 20
+    elif [ "$was" != 0 ] && is_theirs "$scratch/broken"; then
       cat "$scratch/broken" >&2
       exit 20
     fi
-    complaint >&2
+    cat "$scratch/still" >&2
     exit 22
   }
   grep -q ") /.*/$wanted_name\$" "$scratch/after" || {
@@ -260,6 +304,10 @@ whole() {
   fi
   wanted=$ports
   try_start -C "Define DEPLOYER_RELEASE $release" || did_not_start
+  if [ -n "$conflict" ]; then
+    printf '%s\n' "$conflict" >&2
+    exit 25
+  fi
   answer rehearsed whole
 }
 
@@ -358,6 +406,10 @@ if [ "${8:-}" = inside ]; then
 fi
 trap 'status=$?; rm -rf "${scratch:-}"; [ "$status" = 0 ] || release_lease; exit "$status"' EXIT
 hold_lease "$token" "$2" "$3" "$4"
+# A server that runs listens already; what would keep a dead one from that is anybody's.
+busy=
+find_apache || busy=$(listeners)
+export busy
 taken=$(cannot_listen)
 if [ -n "$taken" ]; then
   printf '%s\n' "$taken" >&2
