@@ -67,7 +67,8 @@ class Run:
 
 
 @contextmanager
-def running(desk: FleetDesk, *options: str) -> Iterator[Run]:
+def running(desk: FleetDesk, *options: str, group: bool = False) -> Iterator[Run]:
+    """Apply in the background; with `group` in a process group of its own, as shells do it."""
     with subprocess.Popen(
         command(*APPLY, "--json", *options),
         cwd=desk.directory,
@@ -75,6 +76,7 @@ def running(desk: FleetDesk, *options: str) -> Iterator[Run]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0 if group else None,
     ) as process:
         try:
             yield Run(process)
