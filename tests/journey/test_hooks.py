@@ -114,6 +114,22 @@ def test_a_host_that_must_not_begin_has_failed_and_is_let_go(two: FleetDesk) -> 
 
 
 @pytest.mark.slow
+def test_they_run_here_when_other_processes_do_the_work(two: FleetDesk) -> None:
+    settle(two, "hooks", before_host='test "$DEPLOYER_HOST" = web2', after_host=["./record"])
+
+    events = two.apply("--processes", "2", "--canary", "web2", status=2)
+
+    assert outcomes(events) == {"web1": "failed", "web2": "changed"}
+    assert told(two) == [
+        "after_host|1|web2|changed||web2 changed,",
+        "after_host|2|web1|failed||web1 failed,",
+    ]
+    # A release lay ready there, for which the host was held.
+    lease = f"ls {two.hosts['web1'].layout.state_dir}/lease.*"
+    assert two.hosts["web1"].exec(["sh", "-c", lease], check=False).status != 0
+
+
+@pytest.mark.slow
 def test_a_batch_that_must_not_begin_ends_the_run(two: FleetDesk) -> None:
     settle(two, "hooks", before_batch='test "$DEPLOYER_BATCH" = 1', after_batch=["./record"])
 
