@@ -24,6 +24,9 @@ env >"env.$DEPLOYER_HOOK"
 """
 
 
+WAIT = "touch begun; until test -e go; do sleep 0.05; done"
+
+
 @pytest.fixture
 def two(fleet: Fleet, tmp_path: Path, founded: Path) -> FleetDesk:
     desk = FleetDesk(tmp_path / "project", founded, fleet.hosts(2))
@@ -193,15 +196,14 @@ def test_what_they_print_is_for_those_who_want_to_know(two: FleetDesk) -> None:
 
 
 def test_an_interruption_at_the_terminal_lets_a_command_end(two: FleetDesk) -> None:
-    wait = "echo begun; mkfifo gate; read -r _ <gate; echo ended >ended"
-    settle(two, "hooks", before_host=wait, after_run=["./record"])
+    settle(two, "hooks", before_host=f"{WAIT}; echo ended >ended", after_run=["./record"])
 
     with running(two, "-f", "1", group=True) as run:
         run.read_until(begins("web1", "hook"))
-        assert until((two.directory / "gate").exists, timeout=30)
+        assert until((two.directory / "begun").exists, timeout=30)
         os.killpg(run.process.pid, signal.SIGINT)  # as a terminal does
         run.hear("finishing the hosts in flight")
-        (two.directory / "gate").write_text("go on\n")
+        (two.directory / "go").touch()
         ended, _ = run.end()
 
     assert ended == 130
@@ -212,13 +214,13 @@ def test_an_interruption_at_the_terminal_lets_a_command_end(two: FleetDesk) -> N
 
 @pytest.mark.slow
 def test_an_interruption_before_the_run_begins_it_not(two: FleetDesk) -> None:
-    settle(two, "hooks", before_run="mkfifo gate; read -r _ <gate", after_run=["./record"])
+    settle(two, "hooks", before_run=WAIT, after_run=["./record"])
 
     with running(two, group=True) as run:
-        assert until((two.directory / "gate").exists, timeout=30)
+        assert until((two.directory / "begun").exists, timeout=30)
         os.killpg(run.process.pid, signal.SIGINT)
         run.hear("waiting for a hook to end")
-        (two.directory / "gate").write_text("go on\n")
+        (two.directory / "go").touch()
         ended, _ = run.end()
 
     assert ended == 130
@@ -228,14 +230,14 @@ def test_an_interruption_before_the_run_begins_it_not(two: FleetDesk) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_in_one_has_switched_nothing(two: FleetDesk) -> None:
-    settle(two, "hooks", before_host="test -e gate && exit; mkfifo gate; read -r _ <gate")
+    settle(two, "hooks", before_host=WAIT)
 
     with running(two, "-f", "1") as run:
         run.read_until(begins("web1", "hook"))
-        assert until((two.directory / "gate").exists, timeout=30)
+        assert until((two.directory / "begun").exists, timeout=30)
         run.process.kill()
         run.process.wait()
-    (two.directory / "gate").write_text("go on\n")
+    (two.directory / "go").touch()
 
     assert not has_a_release(two, "web1")
     assert set(outcomes(two.apply()).values()) == {"changed"}

@@ -74,10 +74,12 @@ class Run:
 
 
 @contextmanager
-def running(desk: FleetDesk, *options: str, group: bool = False) -> Iterator[Run]:
+def running(
+    desk: FleetDesk, *options: str, group: bool = False, form: str = "--json"
+) -> Iterator[Run]:
     """Apply in the background; with `group` in a process group of its own, as shells do it."""
     with subprocess.Popen(
-        command(*APPLY, "--json", *options),
+        command(*APPLY, form, *options),
         cwd=desk.directory,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
@@ -196,9 +198,13 @@ def test_a_terminal_that_is_closed_ends_it_like_a_signal(two: FleetDesk) -> None
 
 
 @pytest.mark.fault(46)
-def test_a_reader_that_leaves_ends_it_like_a_signal(three: FleetDesk) -> None:
-    with running(three, "-f", "1") as run:
-        run.read_until(begins("web1", "rehearse"))
+@pytest.mark.parametrize("form", [pytest.param("--json", marks=pytest.mark.slow), "-v"])
+def test_a_reader_that_leaves_ends_it_like_a_signal(three: FleetDesk, form: str) -> None:
+    with running(three, "-f", "1", form=form) as run:
+        if form == "--json":
+            run.read_until(begins("web1", "rehearse"))
+        else:  # nothing is written to stdout before the end
+            run.hear("web1  stage")
         assert run.process.stdout is not None
         run.process.stdout.close()
         assert run.process.wait(timeout=60) == 128 + signal.SIGPIPE
