@@ -32,6 +32,8 @@ class Step(StrEnum):
     CHECK = "check"
     STAGE = "stage"
     REHEARSE = "rehearse"
+    HOOK = "hook"
+    """A command of the project's own, on the controller."""
     ACTIVATE = "activate"
     PROBE = "probe"
     ROLL_BACK = "roll back"

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from deployer.workflows import around
+from deployer.workflows.settings import read_settings
 from tests.hosts.fleet import FleetHost
 from tests.journey.workbench import deployer
 from tests.typed import Session, sessions, type_in
@@ -110,6 +113,23 @@ def test_the_page_of_runs_runs_as_shown(
     founding: Session = [("deployer ca init --name Example", [])]
 
     type_in([*founding, *sessions(DOCS / "runs.md")], tmp_path, environment)
+
+
+def test_the_settings_on_the_page_of_runs_can_be_written(tmp_path: Path) -> None:
+    shown = re.findall(r"```toml\n(.*?)```", (DOCS / "runs.md").read_text(), re.DOTALL)
+    (tmp_path / "deployer.toml").write_text("\n".join(shown))
+
+    settings = read_settings(tmp_path / "deployer.toml")
+
+    assert settings.hooks.before_host == ("./drain", "--wait")
+    assert settings.hooks.before_run[:2] == ("sh", "-c")
+    assert settings.notify.header_file == "webhook.header"
+
+
+def test_the_page_of_runs_names_every_variable_of_a_hook() -> None:
+    named = set(re.findall(r"^\| `DEPLOYER_(\w+)`", (DOCS / "runs.md").read_text(), re.MULTILINE))
+
+    assert named == around.TOLD
 
 
 SHOWN_AS_REFUSED = {

@@ -29,7 +29,7 @@ def main() -> None:
         raise
     except streams.NobodyReads:
         streams.abandon_stdout()
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(interrupts.exit_status() if interrupts.have_come() else 128 + signal.SIGPIPE)
     except OSError as problem:
         # A file that nobody foresaw is the operator's to look at; without one it is a bug.
         if problem.filename is None:
@@ -37,7 +37,8 @@ def main() -> None:
         console.failure(f"{problem.filename}: {problem.strerror}")
         if problem.filename == streams.STDOUT:
             streams.abandon_stdout()
-        sys.exit(DeployerError.exit_code)
+        # A terminal that is closed takes stdout with it: what ended the run was the signal.
+        sys.exit(interrupts.exit_status() if interrupts.have_come() else DeployerError.exit_code)
 
 
 def run(arguments: list[str]) -> int:

@@ -11,10 +11,10 @@ from typing import Literal
 
 from deployer import __version__
 from deployer.apache.rendering import Templates
-from deployer.cli import interrupts
+from deployer.cli import interrupts, streams
+from deployer.cli.course import Course
 from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
-from deployer.errors import Locked
 from deployer.fleet.executor import Executor
 from deployer.fleet.processes import Processes
 from deployer.fleet.threads import Threads
@@ -27,6 +27,7 @@ from deployer.spec.connection import Connection, Defaults
 from deployer.store.lock import held
 from deployer.store.runs import Past, Recorder, Runs
 from deployer.workflows.account import login_name
+from deployer.workflows.around import Around
 from deployer.workflows.claims import WAIT_HINT, Claimant, origin_of
 from deployer.workflows.clients import read_identity
 from deployer.workflows.connecting import Connector
@@ -38,7 +39,6 @@ from deployer.workflows.targets import targets
 from deployer.workflows.ways import ways
 
 RUN_LOCK = "run.lock"
-SOME_FAILED = 2
 FINISHING = "finishing the hosts in flight, and beginning no other; once more stops at once"
 STOPPING = "stopped; what was begun on a host it finishes or undoes by itself: deployer status"
 
@@ -53,6 +53,9 @@ class HostSession(Session):
 
     recorder: Recorder | None = None
     """What writes down this run, if it changes hosts."""
+
+    course: Course | None = None
+    """The same run, from before its beginning to after its end."""
 
     @cached_property
     def listen(self) -> Listener:
@@ -184,9 +187,21 @@ class HostSession(Session):
         runs = Runs(state)
         if (left := runs.close_cut_off()) is not None:
             console.note(_told(left), style="yellow")
+        runs.forget(keep=self.project.keep_runs)
         self.recorder = self._open.enter_context(
             runs.begin(command=reason, operator=who, version=__version__)
         )
+        self.course = self._open.enter_context(
+            Course(
+                self.project,
+                self.recorder,
+                command=reason,
+                operator=who,
+                listen=self.listen,
+                say=console.note if self.common.verbose else _unsaid,
+            )
+        )
+        self.course.begin()
         return Claimant(
             holder=f"{who}, run {self.recorder.number}: {reason}, with deployer {__version__}",
             origin=origin_of(state),
@@ -196,14 +211,11 @@ class HostSession(Session):
     def ended(self, done: Sequence[HostResult]) -> int:
         """Close the record of this run, and return the exit status that it ends with."""
         status = exit_status(done)
-        if self.recorder is None:
-            return status
-        self.recorder.end(f"status {status}")
-        if not self.recorder.broken:
-            return status
-        hint = f"make room: df {self.project.state}; hosts that were not begun have what they had"
-        console.failure(self.recorder.broken, hint)
-        return status if status not in {0, Locked.exit_code} else SOME_FAILED
+        return self.course.end(status) if self.course else status
+
+    def halted(self) -> str:
+        """Say why nothing more may begin: what happens could not be told, now or later."""
+        return streams.trouble() or (self.recorder.broken if self.recorder else "")
 
     def save(self, seen: Preview, pattern: str, file: Path) -> None:
         """Write a plan to a file, for `apply FILE`."""
@@ -236,13 +248,18 @@ class HostSession(Session):
             anew=anew,
             claimant=claimant or Claimant(),
             overwrites_drift=overwrites_drift,
-            halted=lambda: self.recorder.broken if self.recorder else "",
+            halted=self.halted,
+            around=self.course.around if self.course else Around(),
             stopping=lambda: interrupts.deferred(FINISHING, STOPPING),
         )
 
     def identity(self, directory: Path | None) -> Identity | None:
         """Read the identity that was named, if one was."""
         return read_identity(directory, self.store, now=self.now) if directory else None
+
+
+def _unsaid(_: str) -> None:
+    """Keep what a hook prints to ourselves."""
 
 
 def _told(left: Past) -> str:

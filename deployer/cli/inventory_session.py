@@ -6,6 +6,7 @@ at an inventory does not wait for them.
 """
 
 from functools import cached_property
+from types import TracebackType
 from typing import Self
 
 from deployer.cli.options import Common
@@ -61,5 +62,10 @@ class InventorySession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close what was opened: here nothing."""

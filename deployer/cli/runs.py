@@ -74,7 +74,7 @@ def unlock(common: Common, pattern: Pattern = "all", yes: Yes = False) -> None:
         taken = broken(session.executor, found, forks=forks, listen=session.listen)
         for one, error in taken:
             if error is None:
-                console.note(f"{one.name}: free; {one.holder} is refused from now on")
+                console.note(f"{one.name}: free; {one.hold.holder} is refused from now on")
             else:
                 refused.append(HostResult.of_error(one.name, error))
         results.show_failures(refused)

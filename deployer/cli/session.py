@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from types import TracebackType
 
 from deployer import __version__
 from deployer.cli.inventory_session import InventorySession
@@ -80,5 +81,11 @@ class Session(InventorySession):
             authority, read_file(self.common.root_key), secret.get(), generation=generation
         )
 
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # With the error: what is on record of a run says how it ended.
+        self._open.__exit__(kind, error, trace)

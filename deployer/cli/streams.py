@@ -7,9 +7,11 @@ says so; what fails on stderr is lost, for the work itself must not end because 
 
 import io
 import os
+import select
+import stat
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 STDOUT = "stdout"
 """What errors call it."""
@@ -40,6 +42,29 @@ def open_all() -> None:
     sys.stderr = _text(_Stderr(2, "w", closefd=False), sys.stderr)
 
 
+def trouble() -> str:
+    """
+    Say why what is written to stdout gets nowhere, if that is known.
+
+    A reader that has gone shows before the next word is written to it.
+    """
+    if not _Stdout.lost and _reader_has_gone(1):
+        _Stdout.lost = "nobody reads"
+    return f"stdout is lost: {_Stdout.lost}" if _Stdout.lost else ""
+
+
+def _reader_has_gone(descriptor: int) -> bool:
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(what & (select.POLLERR | select.POLLHUP) for _, what in poll.poll(0))
+
+
 def abandon_stdout() -> None:
     """Drop what could not be written; Python would try once more while exiting, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -48,12 +73,17 @@ def abandon_stdout() -> None:
 class _Stdout(io.FileIO):
     """Says which file it is when a write fails; the system does not."""
 
+    lost: ClassVar[str] = ""
+    """Why writing has failed, once it has."""
+
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except BrokenPipeError as error:
+            _Stdout.lost = "nobody reads"
             raise NobodyReads(STDOUT) from error
         except OSError as error:
+            _Stdout.lost = f"{error.strerror}"
             error.filename = STDOUT
             raise
 

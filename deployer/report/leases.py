@@ -1,8 +1,9 @@
 """Who holds which host."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deployer.report import console
+from deployer.workflows.holding import Hold
 from deployer.workflows.unlocking import Held
 
 
@@ -16,10 +17,23 @@ def show(leases: Sequence[Held]) -> None:
         [
             (
                 one.name,
-                one.holder,
-                f"{one.silent} s ago",
-                "in flight, ends by itself" if one.in_flight else "-",
+                one.hold.holder,
+                f"{one.hold.silent} s ago",
+                "in flight, ends by itself" if one.hold.in_flight else "-",
             )
             for one in leases
         ],
     )
+
+
+def tell(holds: Mapping[str, Hold]) -> None:
+    """Say in a line each which hosts are held: nothing is wrong with them."""
+    for name, hold in sorted(holds.items()):
+        console.note(f"{name}: held by {hold.holder}, last heard of {hold.silent} s ago")
+
+
+def facts(hold: Hold | None) -> dict[str, object] | None:
+    """Say the same to programs."""
+    if hold is None:
+        return None
+    return {"by": hold.holder, "silent": hold.silent, "in_flight": hold.in_flight}

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from deployer.apache.compile import ON_HOST
 from deployer.decision import certificate_path
 from deployer.plan import Change, Kind
-from deployer.report import console, differences, findings
+from deployer.report import console, differences, findings, leases
 from deployer.result import HostResult
+from deployer.workflows.holding import hold_on
 from deployer.workflows.preview import Preview
 from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import unsigned
@@ -33,6 +34,9 @@ def show(preview: Preview, *, diff: bool, final: bool) -> None:
             old, new = host.found.texts, host.plan.release.texts
             differences.show(old, new, before="live", after="planned")
     findings.warn(preview.findings)
+    if final:  # what is carried out has waited for others, or been refused
+        holds = {host.target.name: hold_on(host.found) for host in preview.hosts}
+        leases.tell({name: hold for name, hold in holds.items() if hold})
     for result in preview.failed if final else ():
         console.failure(f"{result.host}: {result.summary}", result.hint)
     console.note(_total(preview), style="bold")
@@ -45,7 +49,13 @@ def show_json(preview: Preview) -> None:
             {"kind": one.kind.value, "subject": one.subject, "reason": _reason(host, one)}
             for one in host.plan.changes
         ]
-        console.json_line("plan", host=host.target.name, changes=changes, release=_release_id(host))
+        console.json_line(
+            "plan",
+            host=host.target.name,
+            changes=changes,
+            release=_release_id(host),
+            held=leases.facts(hold_on(host.found)),
+        )
     findings.show_json(preview.findings)
     failed(preview.failed)
 

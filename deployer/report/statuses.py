@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deployer.report import console
+from deployer.report import console, leases
 from deployer.result import HostResult
 from deployer.workflows.status import Health, VhostStatus
 
@@ -29,6 +29,7 @@ def show(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> None:
         + [(one.host, "-", Health.CRITICAL.value, *"-----") for one in failed],
         styles=[STYLES[one.health] for one in found] + [STYLES[Health.CRITICAL]] * len(failed),
     )
+    leases.tell({one.host: one.hold for one in found if one.hold})
     for one in found:
         for remark in one.remarks:
             who = f"{one.host}: {one.server_name}" if one.server_name else one.host
@@ -50,6 +51,7 @@ def show_json(found: Sequence[VhostStatus], failed: Sequence[HostResult]) -> Non
             expires=one.expires.isoformat() if one.expires else None,
             crls_until=one.crls_until.isoformat() if one.crls_until else None,
             release=one.release,
+            held=leases.facts(one.hold),
             remarks=list(one.remarks),
         )
     for result in failed:

@@ -73,6 +73,8 @@ class Recorder:
         self.number = number
         self.broken = ""
         """Why nothing can be written any more, once that is so."""
+        self.results: dict[str, HostResult] = {}
+        """By host, whether or not they could be written."""
         self._descriptor = descriptor
         self._lock = Lock()
 
@@ -84,6 +86,7 @@ class Recorder:
 
     def host(self, result: HostResult) -> None:
         """Note how a host ended."""
+        self.results[result.host] = result
         self._write(
             "host",
             host=result.host,
@@ -155,6 +158,17 @@ class Runs:
             self._file(number).unlink()
             raise DeployerError(recorder.broken, hint=f"df {self._directory}")
         return recorder
+
+    def forget(self, *, keep: int) -> None:
+        """
+        Remove the files of old runs, so that with the next one there are `keep` of them.
+
+        The newest stays in any case: the number of the next follows from it, and when it was cut
+        off somebody is just being told so. What cannot be removed stays too.
+        """
+        for number in sorted(self._numbers(), reverse=True)[max(keep - 1, 1) :]:
+            with suppress(OSError):
+                self._file(number).unlink()
 
     def close_cut_off(self) -> Past | None:
         """

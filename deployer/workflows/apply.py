@@ -17,6 +17,7 @@ from deployer.release import Release
 from deployer.result import HostResult, Outcome, Step
 from deployer.store.deployments import Deployed
 from deployer.workflows import backends, credentials, leaves
+from deployer.workflows.around import THE_CONTROLLER
 from deployer.workflows.checks import check
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, narrated
@@ -24,7 +25,7 @@ from deployer.workflows.knocking import expectations
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
 from deployer.workflows.recall import Recall
-from deployer.workflows.rollout import THE_CONTROLLER, Rollout
+from deployer.workflows.rollout import Rollout
 from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import (
     crls_due,
@@ -80,12 +81,12 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
             halted=operator.halted,
             recall=Recall(
                 operator.strategy.rollback_scope,
-                operator.executor,
                 operator.claimant,
                 forks=operator.forks,
                 listen=operator.listen,
                 stop=stop,
             ),
+            around=operator.around,
         )
         for one, result in rollout.over(ready, preview.names):
             if one.kept and result.outcome is Outcome.ROLLED_BACK:

@@ -20,6 +20,7 @@ from deployer.result import HostResult, Listener, Step
 from deployer.rolling import Strategy
 from deployer.store.state import Store
 from deployer.workflows import inspection
+from deployer.workflows.around import Around
 from deployer.workflows.checks import refusal
 from deployer.workflows.claims import Claimant
 from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
@@ -79,6 +80,8 @@ class Operator:
     claimant: Claimant = field(default_factory=Claimant)
     halted: Callable[[], str] = str
     """Says why nothing more may begin, if that is so: the log cannot be written."""
+    around: Around = field(default_factory=Around)
+    """The commands of the project before and after batches and hosts."""
     overwrites_drift: bool = True
     """Whether files that somebody edited on a host may be replaced."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deployer.workflows.settings import ProjectError, Settings, read_settings
+from deployer.workflows.settings import Hooks, Notify, ProjectError, Settings, read_settings
 
 FILE = "deployer.toml"
 
@@ -23,6 +23,9 @@ class Project:
     transport: Literal["ssh", "openssh"] = "ssh"
     inventory_compat: Literal["strict", "ansible"] = "strict"
     forks: int
+    keep_runs: int
+    hooks: Hooks
+    notify: Notify
 
 
 def here() -> Path:
@@ -67,6 +70,9 @@ def find(
         transport=settings.transport,
         inventory_compat=settings.inventory_compat,
         forks=forks or settings.forks,
+        keep_runs=settings.keep_runs,
+        hooks=settings.hooks,
+        notify=settings.notify,
     )
 
 

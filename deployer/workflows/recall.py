@@ -92,7 +92,6 @@ class Recall:
     def __init__(
         self,
         scope: Scope,
-        executor: Executor,
         claimant: Claimant,
         *,
         forks: int,
@@ -100,7 +99,6 @@ class Recall:
         stop: StopSign,
     ) -> None:
         self._scope = scope
-        self._executor = executor
         self._claimant = claimant
         self._forks = forks
         self._listen = listen
@@ -126,7 +124,7 @@ class Recall:
             return ""
         return self._failed or broken
 
-    def after(self, batch: Collection[str], reason: str) -> Iterator[Ended]:
+    def after(self, batch: Collection[str], reason: str, executor: Executor) -> Iterator[Ended]:
         """Bring back what has changed in a batch, or in the run; yield how each ended."""
         names = list(self._changed) if self._scope == "run" else batch
         members = {name: self._changed.pop(name) for name in names if name in self._changed}
@@ -139,9 +137,7 @@ class Recall:
                 del left[name]
                 yield BringBack(changed=one, claimant=self._claimant, reason=reason)
 
-        for task, ended in in_parallel(
-            self._executor, tasks(), forks=self._forks, listen=self._listen
-        ):
+        for task, ended in in_parallel(executor, tasks(), forks=self._forks, listen=self._listen):
             if isinstance(ended, DeployerError):
                 yield task.changed, _not_brought(task.changed, ended)
             else:

@@ -245,6 +245,7 @@ def carry_out(seen: Outlook, operator: Operator) -> Iterator[HostResult]:
             listen=operator.listen,
             stop=stop,
             halted=operator.halted,
+            around=operator.around,
         )
         clients = knockers(operator.identity, operator.now)
         ways = [_deployment(one, clients, operator) for one in changing.values()]

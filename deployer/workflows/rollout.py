@@ -11,15 +11,15 @@ from typing import Any
 from deployer.errors import DeployerError, NeedsHands
 from deployer.fleet.executor import Executor, Work, in_parallel
 from deployer.fleet.stopping import StopSign
-from deployer.result import Event, HostResult, Listener, Step
+from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.rolling import Strategy
+from deployer.workflows.around import THE_CONTROLLER, Around
 from deployer.workflows.deploy import Deploy, Deployment, Prepare, Prepared, SwitchTo
+from deployer.workflows.escort import Escort
 from deployer.workflows.gate import Gate, skipped
 from deployer.workflows.heartbeat import Heartbeat
 from deployer.workflows.leases import GiveBack, Renew
 from deployer.workflows.recall import Recall
-
-THE_CONTROLLER = "controller"
 
 Ended = Iterator[tuple[Deployment, HostResult]]
 """Hosts, each with how it ended, as they end."""
@@ -39,12 +39,14 @@ class Rollout:
         stop: StopSign,
         halted: Callable[[], str] = str,
         recall: Recall | None = None,
+        around: Around | None = None,
     ) -> None:
         """
-        `failed`: hosts of the run that have failed already. `halted`: see `Operator`.
+        `failed`: hosts of the run that have failed already. `halted`, `around`: see `Operator`.
 
         `recall` brings back hosts that ended well when others fail.
         """
+        self._around = around or Around()
         self._stop = stop
         self._strategy = strategy
         self._executor = executor
@@ -53,6 +55,7 @@ class Rollout:
         self._gate = Gate(strategy, failed, stop, halted)
         self._recall = recall
         self._prepared: dict[str, Prepared] = {}
+        self._escort = Escort(executor, self._around, self._prepared, forks=forks)
 
     def over(self, deployments: Sequence[Deployment], names: Sequence[str]) -> Ended:
         """
@@ -62,7 +65,7 @@ class Rollout:
         is brought: they have their places in the batches.
         """
         waiting = {one.name: one for one in deployments}
-        with Heartbeat(self._executor, self._waiting, forks=self._forks):
+        with self._escort, Heartbeat(self._executor, self._waiting, forks=self._forks):
             if self._strategy.rolls and not self._gate.reason:
                 for one, result in self._prepare(deployments):
                     del waiting[one.name]
@@ -73,7 +76,7 @@ class Rollout:
                 if begun and members and not self._gate.reason:
                     self._soak()
                 begun = begun or bool(members)
-                yield from self._bring(members)
+                yield from self._batch(members)
                 self._gate.close_after(batch)
                 yield from self._bring_back(batch)
 
@@ -104,6 +107,20 @@ class Rollout:
             if one.name not in begun:
                 yield one, skipped(one.name, self._gate.reason)
 
+    def _batch(self, members: Sequence[Deployment]) -> Ended:
+        """Bring hosts their releases, between the commands around a batch."""
+        if not members or self._gate.reason:
+            yield from self._bring(members)
+            return
+        outcomes = dict.fromkeys((one.name for one in members), Outcome.UNKNOWN)
+        self._gate.close(self._around.begin_batch(tuple(outcomes)))
+        try:
+            for one, result in self._bring(members):
+                outcomes[one.name] = result.outcome
+                yield one, result
+        finally:
+            self._gate.close(self._around.end_batch(outcomes))
+
     def _bring(self, members: Sequence[Deployment]) -> Ended:
         """Switch the hosts of a batch, as long as they may begin."""
         left = {one.name: one for one in members}
@@ -114,7 +131,7 @@ class Rollout:
                 if self._gate.reason:
                     return
                 begun[one.name] = left.pop(one.name)
-                ready = self._prepared.pop(one.name, None)
+                ready = self._prepared.get(one.name)
                 yield SwitchTo(prepared=ready) if ready else Deploy(deployment=one)
 
         for task, found in self._performed(tasks()):
@@ -123,7 +140,10 @@ class Rollout:
                 self._gate.failed(task.host)
                 if isinstance(found, NeedsHands):
                     self._gate.close(f"{task.host} needs hands")
+                self._give_back([begun[task.host]])
                 ended = HostResult.of_error(task.host, found)
+            elif self._around.is_adrift(task.host):
+                self._gate.failed(task.host)
             if self._recall is not None:
                 self._recall.note(begun[task.host], ended)
             yield begun[task.host], ended
@@ -134,22 +154,26 @@ class Rollout:
         reason = self._recall.reason(self._gate.broken) if self._recall else ""
         if self._recall is not None and reason:
             self._gate.close(reason)
-            yield from self._recall.after(batch, reason)
+            yield from self._recall.after(batch, reason, self._escort)
 
     def _leave(self, left: Iterable[Deployment]) -> Ended:
-        """Give back the leases of hosts that are not begun."""
+        """Tell of hosts that are not begun, and give them back."""
+        self._give_back(left)
+        for one in left:
+            yield one, skipped(one.name, self._gate.reason)
+
+    def _give_back(self, left: Iterable[Deployment]) -> None:
+        """Give back the leases of hosts on which a release lies ready that is not for them."""
         ready = [one.deployment for one in map(self._forget, left) if one]
         leases = (GiveBack(where=one.where, switch=one.switch) for one in ready)
         for _ in self._performed(leases):
             pass  # one that cannot be given back ends by itself, a little later
-        for one in left:
-            yield one, skipped(one.name, self._gate.reason)
 
     def _forget(self, one: Deployment) -> Prepared | None:
         return self._prepared.pop(one.name, None)
 
     def _performed(self, tasks: Iterable[Work]) -> Iterator[tuple[Work, Any]]:
-        return in_parallel(self._executor, tasks, forks=self._forks, listen=self._listen)
+        return in_parallel(self._escort, tasks, forks=self._forks, listen=self._listen)
 
     def _soak(self) -> None:
         seconds = self._strategy.soak

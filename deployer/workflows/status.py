@@ -21,6 +21,7 @@ from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
 from deployer.workflows import backends
 from deployer.workflows.clients import knockers
+from deployer.workflows.holding import Hold, hold_on
 from deployer.workflows.knocking import KnockAt, expectations
 from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Survey, Surveyed, Target
@@ -50,6 +51,8 @@ class VhostStatus:
     crls_until: datetime | None
     """When the last revocation list on the host ends, and every client is refused."""
     release: str
+    hold: Hold | None
+    """Who is at work on the host."""
     health: Health
     remarks: tuple[str, ...]
 
@@ -217,6 +220,7 @@ def _of_vhost(
         expires=served.not_valid_after_utc if served else None,
         crls_until=lists.until,
         release=host.found.current,
+        hold=hold_on(host.found),
         health=health,
         remarks=(*wrong, *warnings),
     )

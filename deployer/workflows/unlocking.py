@@ -7,6 +7,7 @@ from deployer.errors import DeployerError
 from deployer.fleet.executor import Executor, in_parallel
 from deployer.host.script import Whereabouts
 from deployer.result import HostResult, Listener
+from deployer.workflows.holding import Hold, hold_on
 from deployer.workflows.leases import Break
 from deployer.workflows.survey import Survey, Surveyed, Target
 
@@ -17,11 +18,7 @@ class Held:
 
     where: Whereabouts
     token: str
-    holder: str
-    silent: int
-    """Seconds since that run was last heard of."""
-    in_flight: bool
-    """Whether a switch awaits its confirmation: that ends by itself, and is not for breaking."""
+    hold: Hold
 
     @property
     def name(self) -> str:
@@ -47,15 +44,9 @@ def held(
 
 
 def _held(one: Surveyed) -> Iterator[Held]:
-    lease = one.found.lease
-    if lease is not None:
-        yield Held(
-            where=one.where,
-            token=lease.token,
-            holder=lease.holder,
-            silent=max(0, one.found.clock - lease.heartbeat),
-            in_flight=one.found.pending is not None,
-        )
+    lease, hold = one.found.lease, hold_on(one.found)
+    if lease is not None and hold is not None:
+        yield Held(where=one.where, token=lease.token, hold=hold)
 
 
 def broken(

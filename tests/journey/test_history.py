@@ -77,6 +77,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.fleet
+@pytest.mark.fault(46)
 def test_a_run_whose_log_cannot_be_written_begins_no_other_host(
     fleet: Fleet, tmp_path: Path, founded: Path, small_disk: Path
 ) -> None:

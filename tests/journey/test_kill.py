@@ -22,9 +22,11 @@ from tests.hosts.sandbox import SandboxHost
 from tests.journey.workbench import Workbench
 
 SCRIPT = Path(__file__).with_name("kill_at.py")
-# A rollback is killed in tests/host, where a probe is made to fail first. Before an installation
-# there is nothing that could be wholly old, and between batches nothing is under way.
-STEPS = [step for step in Step if step not in {Step.ROLL_BACK, Step.INSTALL, Step.SOAK}]
+# A rollback is killed in tests/host, where a probe is made to fail first, and a hook in
+# test_hooks.py. Before an installation there is nothing that could be wholly old, and between
+# batches nothing is under way.
+ELSEWHERE = {Step.ROLL_BACK, Step.INSTALL, Step.SOAK, Step.HOOK}
+STEPS = [step for step in Step if step not in ELSEWHERE]
 # In the normal run once a step, and at every moment of those that change what is served.
 SWITCHING = {Step.ACTIVATE, Step.CONFIRM}
 MOMENTS = [

@@ -19,6 +19,25 @@ from tests.journey.workbench import deployer
         ("state = 1", "state must be a text"),
         ("transport = 'telnet'", "transport must be ssh or openssh"),
         ("inventory_compat = 'pyinfra'", "inventory_compat must be strict or ansible"),
+        ("keep_runs = 0", "keep_runs must be a whole number from 1"),
+        ("hooks = 'date'", "hooks must be a table: [hooks]"),
+        ("[hooks]\nbefore_runs = 'date'", "unknown key hooks.before_runs"),
+        (
+            "[hooks]\nbefore_run = 1",
+            "hooks.before_run must be a text for sh -c, or a list of words",
+        ),
+        ("[hooks]\nbefore_run = ['date', 1]", "hooks.before_run must be a text for sh -c"),
+        ("[hooks]\nbefore_run = []", "hooks.before_run names no command"),
+        ('[hooks]\nbefore_run = "a\\u0000b"', "hooks.before_run names no command"),
+        ("[hooks]\ntimeout = 0", "hooks.timeout must be a whole number from 1"),
+        ("[notify]\nwebhook = 'http://example.com/'", "http:// is for this computer alone"),
+        ("[notify]\nwebhook = 'http://127.0.0.1.example.com/'", "must begin with https://"),
+        ("[notify]\nwebhook = 'file:///etc/passwd'", "must be an URL that begins with https://"),
+        ("[notify]\nwebhook = 'https://'", "must be an URL that begins with https://"),
+        ("[notify]\nwebhook = 'https://[/'", "notify.webhook is not an URL"),
+        ("[notify]\nwebhook = 'https://example.com:https/'", "notify.webhook is not an URL"),
+        ("[notify]\nwebhook = 'https://example.com/a b'", "must be an URL that begins with"),
+        ("[notify]\nwebhook = 'https://me:s3cret@example.com/'", "must hold no password"),
         ("forks =", "Invalid value"),
     ],
 )
@@ -29,6 +48,7 @@ def test_what_cannot_be_is_said_with_its_key(tmp_path: Path, text: str, said: st
 
     assert "deployer.toml: " in refused.stderr
     assert said in refused.stderr
+    assert "s3cret" not in refused.stderr
 
 
 def test_what_ansible_loses_is_lost_with_a_warning_where_that_is_wanted(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`runs unlock`: who holds hosts, and taking them from a run that has died."""
 
+import re
+
 import pytest
 
 from deployer.result import Outcome, Step
@@ -30,6 +32,29 @@ def test_a_host_is_taken_from_a_run_which_is_refused_when_it_wakes_up(changing: 
 
     assert [one.outcome for one in sleeper] == [Outcome.SKIPPED]
     assert "another run has been here" in sleeper[0].summary
+
+
+@pytest.mark.slow
+def test_plan_and_status_say_calmly_who_is_at_work(changing: Workbench) -> None:
+    colleague = elsewhere(changing)
+
+    with apply_paused_at(Step.ACTIVATE):
+        planned = colleague.deployer("plan")
+        (plan,) = colleague.events("plan", "plan")
+        # Critical: what the inventory says by now is not what is served.
+        seen = colleague.deployer("status", status=9)
+        (site,) = colleague.events("site", "status", status=9)
+
+    (line,) = [line for line in planned.stderr.splitlines() if ": held by " in line]
+    assert re.fullmatch(
+        r"web1: held by .*, run \d+: apply, with deployer \S+, last heard of \d+ s ago", line
+    )
+    assert "web1: held by " in seen.stderr
+    for event in (plan, site):
+        assert ": apply, with deployer" in event["held"]["by"]
+        assert 0 <= event["held"]["silent"] < 120
+        assert event["held"]["in_flight"] is False
+    assert [event["held"] for event in colleague.events("plan", "plan")] == [None]
 
 
 @pytest.mark.slow

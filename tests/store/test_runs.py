@@ -51,6 +51,24 @@ def test_runs_are_numbered_and_the_newest_comes_first(runs: Runs) -> None:
     ]
 
 
+def test_old_runs_are_forgotten_and_the_numbers_go_on(runs: Runs, tmp_path: Path) -> None:
+    for _ in range(5):
+        begin(runs).end("done")
+    (tmp_path / "runs" / "notes.txt").touch()
+
+    runs.forget(keep=3)
+    begin(runs)  # and cut off
+
+    assert [past.number for past in runs.newest_first()] == [6, 5, 4]
+    assert (tmp_path / "runs" / "notes.txt").exists()
+    runs.forget(keep=1)
+    assert [past.number for past in runs.newest_first()] == [6], "the newest stays in any case"
+    left = runs.close_cut_off()
+    assert left is not None
+    assert left.number == 6
+    assert begin(runs).number == 7
+
+
 def test_there_may_be_no_run(runs: Runs) -> None:
     assert runs.last() is None
     assert runs.close_cut_off() is None
