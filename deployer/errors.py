@@ -17,8 +17,8 @@ known, a hint: the next thing to type. A bug is never one of these: it keeps its
 """
 
 import difflib
-from collections.abc import Collection
-from typing import ClassVar
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
 
 
 class DeployerError(Exception):
@@ -34,6 +34,19 @@ class DeployerError(Exception):
     def message(self) -> str:
         """What went wrong, in one sentence without a full stop."""
         return str(self.args[0])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle any error of this family, whatever its constructor asks for."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(
+    kind: type[DeployerError], arguments: tuple[Any, ...], facts: Mapping[str, Any]
+) -> DeployerError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(DeployerError):

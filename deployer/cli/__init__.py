@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
     import typer
 
     from deployer.cli.app import app
-    from deployer.cli.options import hoist
+    from deployer.cli.hoisting import hoist
 
     # Typer does not export this one: the base of everything wrong with a command line.
     wrong_word: type[Exception] = typer.BadParameter.__mro__[1]

@@ -15,6 +15,10 @@ from deployer.cli import interrupts
 from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
 from deployer.errors import Locked
+from deployer.fleet.executor import Executor
+from deployer.fleet.processes import Processes
+from deployer.fleet.threads import Threads
+from deployer.fleet.workplace import Workplace
 from deployer.probe.handshake import Identity
 from deployer.report import console, results
 from deployer.result import Event, HostResult, Listener, exit_status
@@ -115,6 +119,18 @@ class HostSession(Session):
         return Connector(self.project.known_hosts, timeout=self.common.timeout)
 
     @cached_property
+    def executor(self) -> Executor:
+        """What does the work on hosts, until the session ends."""
+        forks, count = self.project.forks, self.common.processes
+        executor: Executor = (
+            Threads(Workplace(self.connector), forks=forks)
+            if count == 1
+            else Processes(count, lambda: Workplace(self.connector), forks=forks)
+        )
+        self._open.callback(executor.close)
+        return executor
+
+    @cached_property
     def strategy(self) -> Strategy:
         """How this run goes through its hosts."""
         common = self.common
@@ -140,9 +156,9 @@ class HostSession(Session):
         installs: bool = False,
         anew: Collection[Renewed] = (),
     ) -> Survey:
-        """Open the connections of this run."""
-        survey = Survey(
-            self.connector,
+        """Say how hosts are looked at."""
+        return Survey(
+            self.executor,
             self.store,
             self.templates,
             now=self.now,
@@ -152,7 +168,6 @@ class HostSession(Session):
             installs=installs,
             anew=anew,
         )
-        return self._open.enter_context(survey)
 
     def claim(self, reason: str) -> Claimant:
         """
@@ -212,6 +227,7 @@ class HostSession(Session):
             may_unlock=self.passphrase.at_hand,
             identity=self.identity(identity),
             now=self.now,
+            executor=self.executor,
             forks=self.project.forks,
             confirm_timeout=confirm_timeout,
             listen=self.listen,

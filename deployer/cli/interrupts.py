@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from deployer.fleet.stopping import StopSign
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from deployer.fleet.stopping import SIGNALS, StopSign
 
 
 class _Interrupts:
@@ -42,7 +40,7 @@ _interrupts = _Interrupts()
 
 def heed() -> None:
     """Take notice of signals from now on; those that were ignored (nohup) stay so."""
-    for number in _SIGNALS:
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupts.take)
 

@@ -2,12 +2,12 @@
 The options that many commands share, named as Ansible names them.
 
 They are declared once, here, and added to a command by `@shares(...)`; the command receives
-one frozen value. They may also stand before the command, as people type them.
+one frozen value.
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -59,6 +59,9 @@ class Common:
     forks: Annotated[
         int | None, typer.Option("-f", "--forks", min=1, help="hosts at work at once")
     ] = None
+    processes: Annotated[
+        int, typer.Option(min=1, help="processes that share the hosts out among themselves")
+    ] = 1
     timeout: Annotated[
         float | None,
         typer.Option("-T", "--timeout", help="seconds to connect", rich_help_panel=CONNECTION),
@@ -198,6 +201,7 @@ VAULT = ("vault_id", "vault_password_file", "ask_vault_pass")
 INVENTORY = ("inventory", "limit", "extra_vars", "state", "list_hosts", *VAULT)
 CONNECTING = (
     "forks",
+    "processes",
     "timeout",
     "user",
     "private_key",
@@ -261,41 +265,3 @@ def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         return run
 
     return decorate
-
-
-def hoist(arguments: Sequence[str]) -> list[str]:
-    """
-    Move shared options that stand before the command behind it, where Typer expects them.
-
-    `deployer -i hosts.yml plan` is what people type who come from Ansible.
-    """
-    with_value, flags = _spellings()
-    leading: list[str] = []
-    rest = list(arguments)
-    while rest and rest[0].startswith("-"):
-        word = rest[0].partition("=")[0]
-        short = word if word.startswith("--") else word[:2]
-        if short in flags and word == short:
-            leading.append(rest.pop(0))
-        elif short in with_value:
-            leading.append(rest.pop(0))
-            complete = "=" in leading[-1] or (not word.startswith("--") and len(word) > len(short))
-            if not complete and rest:
-                leading.append(rest.pop(0))
-        else:
-            break
-    end = rest.index("--") if "--" in rest else len(rest)
-    return [*rest[:end], *leading, *rest[end:]]
-
-
-def _spellings() -> tuple[frozenset[str], frozenset[str]]:
-    with_value: set[str] = set()
-    flags: set[str] = set()
-    for field in fields(Common):
-        (option,) = field.type.__metadata__  # type: ignore[union-attr]
-        # Without Annotated a first argument is the default, so that is where Typer puts it.
-        first = (option.default,) if isinstance(option.default, str) else ()
-        spelt: Iterable[str] = (*first, *(option.param_decls or ()))
-        spelt = spelt or (f"--{field.name.replace('_', '-')}",)
-        (flags if field.default is False else with_value).update(spelt)
-    return frozenset(with_value), frozenset(flags)

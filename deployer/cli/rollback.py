@@ -41,7 +41,7 @@ def rollback(
     from deployer.cli.running import agreed, finished
     from deployer.report import rollbacks
     from deployer.result import exit_status
-    from deployer.workflows.rollback import LookingBack, carry_out
+    from deployer.workflows.rollback import carry_out, outlook
 
     if to and not _BEGINNING.fullmatch(to):
         raise UsageError(
@@ -57,18 +57,15 @@ def rollback(
         operator = session.operator(
             identity=identity, confirm_timeout=confirm_timeout, claimant=claimant
         )
-        with LookingBack(
-            session.connector, session.store, to=to, claimant=claimant, texts=diff, forced=force
-        ) as looking:
-            seen = looking.at(targets, forks=operator.forks, listen=operator.listen)
-            if common.as_json:
-                rollbacks.show_json(seen)
-            elif check or seen.changing or diff:
-                rollbacks.show(seen, diff=diff, final=check)
-            if check:
-                raise typer.Exit(exit_status(seen.failed))
-            if not yes:
-                hint = "give --yes, or see deployer rollback --check"
-                agreed(len(seen.changing), "roll back", "nothing was changed", hint=hint)
-            status = finished(session, carry_out(seen, operator))
+        seen = outlook(targets, operator, to=to, claimant=claimant, texts=diff, forced=force)
+        if common.as_json:
+            rollbacks.show_json(seen)
+        elif check or seen.changing or diff:
+            rollbacks.show(seen, diff=diff, final=check)
+        if check:
+            raise typer.Exit(exit_status(seen.failed))
+        if not yes:
+            hint = "give --yes, or see deployer rollback --check"
+            agreed(len(seen.changing), "roll back", "nothing was changed", hint=hint)
+        status = finished(session, carry_out(seen, operator))
     raise typer.Exit(status)

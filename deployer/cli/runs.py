@@ -70,7 +70,8 @@ def unlock(common: Common, pattern: Pattern = "all", yes: Yes = False) -> None:
             hint = "give --yes when you are sure that these runs have ended"
             confirm(f"take {hosts} from them?", "nothing was changed", hint=hint)
         refused = list(failed)
-        for one, error in broken(found, forks=forks):
+        taken = broken(session.executor, found, forks=forks, listen=session.listen)
+        for one, error in taken:
             if error is None:
                 console.note(f"{one.name}: free; {one.holder} is refused from now on")
             else:

@@ -1,72 +1,101 @@
 """
-Do one piece of work on many hosts, and turn what can go wrong there into values.
+The seam between a run and whatever does its work: a task goes in, a future comes out.
 
-Expected failures become results, so that one host never ends the run of the others; a bug
-keeps its traceback and ends everything.
+A task is plain data about one host. Who performs it, in which thread, process or machine, is for an
+executor to decide; a run only says how many may be under way. Tasks of one host find the connection
+that an earlier one opened, so an executor gives all of them to the same workplace.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 from deployer.errors import DeployerError
+from deployer.fleet.stopping import uninterrupted
+from deployer.fleet.workplace import Workplace
+from deployer.result import Listener
 
-Item = TypeVar("Item")
+Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
 
 
-def attempt(work: Callable[[Item], Result], item: Item) -> Result | DeployerError:
-    """Return what the work returned, or the error an operator can act on."""
-    try:
-        return work(item)
-    except DeployerError as error:
-        return error
+class Task(Protocol[Result_co]):
+    """
+    One piece of work on one host: a frozen value that can be pickled, and so can its result.
+
+    It names everything that it needs; keys in it travel, and are written nowhere.
+    """
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+
+    def perform(self, place: Workplace, listen: Listener) -> Result_co:
+        """Do the work, and tell of its steps; raise a `DeployerError` for what can go wrong."""
+
+
+class Executor(Protocol):
+    """Has tasks performed."""
+
+    def submit(self, task: Task[Result], listen: Listener) -> Future[Result]:
+        """Have a task performed as soon as may be; `listen` is told of its steps from anywhere."""
+
+    def give_up(self) -> None:
+        """Wait for nobody else any more; return when nothing is under way. Nothing can follow."""
+
+    def close(self) -> None:
+        """Give back the connections, and whatever else there is. Safe to call twice."""
+
+
+Work = TypeVar("Work", bound=Task[Any])
 
 
 def in_parallel(
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    forks: int,
-    gave_up: threading.Event | None = None,
-) -> Iterator[tuple[Item, Result | DeployerError]]:
+    executor: Executor, tasks: Iterable[Work], *, forks: int, listen: Listener
+) -> Iterator[tuple[Work, Any]]:
     """
-    Yield each item with its result, in the order they finish: a slow one hides no other.
+    Yield each task with its result, or with the error that kept it from one, as they end.
 
-    Interrupted, it starts nothing more, waits for what is in flight, yields that too, and only
-    then passes the interrupt on: nobody is left guessing which hosts were changed. `gave_up` is
-    set before that wait, for work that would go on waiting for others.
+    At most `forks` are under way, and the next is taken from `tasks` when its turn has come: all
+    that had ended by then was yielded before. Expected failures become results, so that one host
+    never ends the run of the others; a bug keeps its traceback and ends everything.
+
+    Interrupted, it begins nothing more, waits for what is in flight, yields that too, and only
+    then passes the interrupt on: nobody is left guessing which hosts were changed.
     """
-    ended: SimpleQueue[tuple[Item, Result | DeployerError | BaseException]] = SimpleQueue()
+    flying: dict[Future[Any], Work] = {}
+    coming = iter(tasks)
 
-    def run(item: Item) -> None:
-        # Into a queue, for a future may get lost when the interrupt comes while it is made.
-        try:
-            ended.put((item, attempt(work, item)))
-        except BaseException as bug:  # noqa: BLE001 - raised again by whoever reads the queue
-            ended.put((item, bug))
+    def begin() -> None:
+        for task in islice(coming, forks - len(flying)):
+            with uninterrupted():
+                flying[executor.submit(task, listen)] = task
 
-    pool = ThreadPoolExecutor(max_workers=forks)
+    def landed() -> Iterator[tuple[Work, Any]]:
+        for future in [one for one in flying if one.done()]:
+            yield flying[future], _outcome(future)
+            del flying[future]  # not before: an interrupt may come between any two lines
+
     try:
-        submitted = [pool.submit(run, item) for item in items]
-        for _ in submitted:
-            yield _checked(*ended.get())
+        begin()
+        while flying:
+            wait(flying, return_when=FIRST_COMPLETED)
+            yield from landed()
+            begin()
     except KeyboardInterrupt:
-        if gave_up is not None:
-            gave_up.set()
-        pool.shutdown(cancel_futures=True)
-        while not ended.empty():
-            yield _checked(*ended.get())
+        executor.give_up()
+        yield from landed()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        wait(flying)
 
 
-def _checked(
-    item: Item, result: Result | DeployerError | BaseException
-) -> tuple[Item, Result | DeployerError]:
-    if isinstance(result, BaseException) and not isinstance(result, DeployerError):
-        raise result
-    return item, result
+def _outcome(future: Future[Any]) -> Any:
+    """Return what a task returned, or the error that an operator can act on."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, DeployerError):
+        return error
+    raise error

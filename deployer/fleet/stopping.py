@@ -1,9 +1,15 @@
-"""A sign that asks a run to begin nothing more."""
+"""What asks a run to begin nothing more: a sign, and signals that must wait for a moment."""
 
 import os
 import select
-from types import TracebackType
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSign:
@@ -43,3 +49,32 @@ class StopSign:
     ) -> None:
         os.close(self._reader)
         os.close(self._writer)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """
+    Let signals wait until the block has ended.
+
+    For the few lines in which an interrupt would lose track of something that has begun. Signals
+    interrupt the main thread alone, so elsewhere there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    # None: a handler that was not installed from Python. Those that ignore take nothing.
+    handlers = {
+        int(number): handler
+        for number in SIGNALS
+        if callable(handler := signal.getsignal(number)) and not isinstance(handler, int)
+    }
+    for number in handlers:
+        signal.signal(number, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in came:
+            handlers[number](number, frame)

@@ -12,6 +12,7 @@ from importlib import resources
 from ipaddress import ip_address
 
 from deployer.layouts import LAYOUTS, Layout
+from deployer.spec.connection import Connection
 from deployer.transport import Completed, Stream, Transport
 from deployer.transport.local import Local
 from deployer.transport.stream import ForwardingRefused
@@ -27,6 +28,19 @@ BOOTSTRAP = (
     'case $script in "# deployer"*"# the end") eval "$script" ;; '
     '*) echo "the script did not arrive whole" >&2; exit 1 ;; esac'
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """The way to a host and where its Apache lives: what a `Host` is made from, as plain data."""
+
+    connection: Connection
+    layout: Layout
+
+    @property
+    def name(self) -> str:
+        """The inventory's name of the host."""
+        return self.connection.name
 
 
 @dataclass(frozen=True, slots=True)

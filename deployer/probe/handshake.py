@@ -10,9 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 from OpenSSL import SSL
 
 from deployer.pki.keys import PrivateKey
@@ -31,6 +37,24 @@ class Identity:
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     key: PrivateKey = field(repr=False)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it as what others can read: DER, and the key as PKCS#8."""
+        key = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return _identity, (tuple(map(_der, (self.certificate, *self.chain))), key)
+
+
+def _identity(certificates: tuple[bytes, ...], key: bytes) -> Identity:
+    certificate, *chain = map(x509.load_der_x509_certificate, certificates)
+    return Identity(
+        certificate=certificate,
+        chain=tuple(chain),
+        key=cast("PrivateKey", load_der_private_key(key, password=None)),
+    )
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
 
 
 class End(Enum):
@@ -56,6 +80,16 @@ class Answer:
     """The HTTP status, where there is one."""
     words: str = ""
     """Why there is none: OpenSSL's words, or the system's."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it with the certificate as DER."""
+        served = self.served and _der(self.served)
+        return _answer, (served, self.end, self.status, self.words)
+
+
+def _answer(served: bytes | None, end: End, status: int | None, words: str) -> Answer:
+    certificate = x509.load_der_x509_certificate(served) if served else None
+    return Answer(served=certificate, end=end, status=status, words=words)
 
 
 def ask(

@@ -19,7 +19,8 @@ from deployer.store.deployments import Deployed
 from deployer.workflows import backends, credentials, leaves
 from deployer.workflows.checks import check
 from deployer.workflows.clients import a_certified_client, knockers
-from deployer.workflows.deploy import Deployment, expectations, narrated
+from deployer.workflows.deploy import Deployment, narrated
+from deployer.workflows.knocking import expectations
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
 from deployer.workflows.recall import Recall
@@ -71,6 +72,7 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
     with operator.stopping() as stop:
         rollout = Rollout(
             operator.strategy,
+            operator.executor,
             failed=failed,
             forks=operator.forks,
             listen=operator.listen,
@@ -78,6 +80,7 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
             halted=operator.halted,
             recall=Recall(
                 operator.strategy.rollback_scope,
+                operator.executor,
                 operator.claimant,
                 forks=operator.forks,
                 listen=operator.listen,
@@ -86,10 +89,10 @@ def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
         )
         for one, result in rollout.over(ready, preview.names):
             if one.kept and result.outcome is Outcome.ROLLED_BACK:
-                noted = _recorded([(seen[one.host.name], one.release)], operator)
+                noted = _recorded([(seen[one.name], one.release)], operator)
                 yield replace(result, unrecorded=noted)
             elif result.outcome is Outcome.CHANGED and not result.unproven:
-                noted = _recorded([(seen[one.host.name], one.release)], operator)
+                noted = _recorded([(seen[one.name], one.release)], operator)
                 yield replace(result, unrecorded=noted, unproven=_unproven(one))
             else:
                 yield result
@@ -194,7 +197,7 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     with narrated(spec.host, Step.CHECK, operator.listen):
         check(spec, material, one.clock)
     return Deployment(
-        host=one.host,
+        where=one.where,
         found=one.found,
         release=compile_release(spec, one.platform, material, operator.templates),
         expectations=expectations(spec, material.leaves, one.found, admits=one.admits),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from deployer.errors import StepFailed
-from deployer.host.script import Host
 from deployer.layouts import LAYOUTS, Layout
 from deployer.observation import Observation
 from deployer.platforms import Platform, platform_of
@@ -17,9 +16,8 @@ DISPENSABLE = frozenset({"http2"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A host, what was found there, and what a release for it is resolved for."""
+    """What was found on a host, and what a release for it is resolved for."""
 
-    host: Host = field(repr=False)
     found: Observation = field(repr=False)
     platform: Platform
 
@@ -56,7 +54,7 @@ def fit(arrival: Arrival, connection: Connection, *, must_run: bool = True) -> N
     Where it need not run, whether it is ours to command shows later.
     """
     found, layout = arrival.found, arrival.platform.layout
-    name = arrival.host.name
+    name = connection.name
     if not found.apache_version:
         raise StepFailed(
             name,
@@ -82,7 +80,7 @@ def fit(arrival: Arrival, connection: Connection, *, must_run: bool = True) -> N
         )
 
 
-def loads(arrival: Arrival, release: Release) -> None:
+def loads(name: str, arrival: Arrival, release: Release) -> None:
     """Raise `StepFailed` for modules that a release needs and that only an administrator loads."""
     existing, layout = arrival.found.existing, arrival.platform.layout
     if layout.modules_enabled is not None or existing is None:
@@ -91,7 +89,7 @@ def loads(arrival: Arrival, release: Release) -> None:
     if missing:
         hint = _installing(layout) if "ssl" in missing else layout.module_hint
         cause = f"Apache has not loaded {', '.join(missing)}"
-        raise StepFailed(arrival.host.name, Step.OBSERVE, cause, hint=hint)
+        raise StepFailed(name, Step.OBSERVE, cause, hint=hint)
 
 
 def _installing(layout: Layout) -> str:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.errors import Locked, NeedsHands
@@ -35,8 +35,6 @@ class Claimant:
     """What the tokens of all runs of one state begin with; empty: nothing is known of others."""
     patience: float = 0
     """Seconds for which a host that another run holds is waited for."""
-    gave_up: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
-    """Set when nobody wants to wait any more."""
 
     def left_behind(self, token: str) -> bool:
         """
@@ -65,17 +63,23 @@ def origin_of(state: Path) -> str:
 
 
 def settled(
-    host: Host, found: Observation, claimant: Claimant, look: Callable[[], Observation]
+    host: Host,
+    found: Observation,
+    claimant: Claimant,
+    look: Callable[[], Observation],
+    *,
+    gave_up: threading.Event,
 ) -> Observation:
     """
     Wait for a host that another run holds, and finish what an interrupted one left there.
 
     `look` observes the host again; what is returned was seen last. A switch past its time means
-    that its timer died, with a reboot perhaps, and is undone now. Raises `Locked`.
+    that its timer died, with a reboot perhaps, and is undone now. Raises `Locked`, at once when
+    `gave_up` is set.
     """
     deadline = time.monotonic() + claimant.patience
     while refusal := _refusal(found, claimant):
-        if time.monotonic() >= deadline or claimant.gave_up.wait(_PAUSE):
+        if time.monotonic() >= deadline or gave_up.wait(_PAUSE):
             raise refusal
         found = look()
     if found.pending is None:

@@ -5,36 +5,27 @@ Everything that can fail without harm happens before `activate`. From then on th
 holds the undo, and this side only says what it saw.
 """
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
-from cryptography.hazmat.primitives.hashes import SHA256
-
-from deployer.apache.material import Leaf
 from deployer.errors import DeployerError, Interrupted, RolledBack, StepFailed
+from deployer.fleet.workplace import Workplace
 from deployer.host import verbs
-from deployer.host.script import Host
+from deployer.host.script import Host, Whereabouts
 from deployer.host.verbs import Switch
 from deployer.observation import Observation
-from deployer.pki import pem
-from deployer.probe.verdict import Clients, Expectation, Knock, await_content
+from deployer.probe.verdict import Clients, Expectation, Knock
 from deployer.release import Release
 from deployer.result import Event, HostResult, Listener, Outcome, Step
-from deployer.spec.server import ServerSpec
-
-LOOPBACK = "127.0.0.1"
-MOST_ADDRESSES = 8
-"""A host full of containers has hundreds, and nobody outside reaches them."""
+from deployer.workflows.knocking import knocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What one host gets, and how to prove that it has it."""
 
-    host: Host
+    where: Whereabouts
     found: Observation = field(repr=False)
     release: Release
     expectations: tuple[Expectation, ...]
@@ -51,6 +42,11 @@ class Deployment:
     rehearsal_hints: Mapping[int, str] = field(default_factory=lambda: verbs.REHEARSAL_HINTS)
     """What to do when the rehearsal fails, by the exit status of its script."""
 
+    @property
+    def name(self) -> str:
+        """The inventory's name of the host."""
+        return self.where.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -60,22 +56,61 @@ class Prepared:
     directory: str
     """Where the release lies on the host."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare:
+    """The task of bringing a release to a host, as far as nobody notices."""
+
+    deployment: Deployment
+
     @property
-    def name(self) -> str:
+    def host(self) -> str:
         """The inventory's name of the host."""
-        return self.deployment.host.name
+        return self.deployment.name
+
+    def perform(self, place: Workplace, listen: Listener) -> Prepared:
+        """Stage and rehearse; whatever fails here has changed nothing."""
+        return prepare(place.host(self.deployment.where), self.deployment, listen)
 
 
-def deploy(deployment: Deployment, listen: Listener) -> HostResult:
-    """Bring a host to its release, or leave it on the one it had."""
-    return switch(prepare(deployment, listen), listen)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchTo:
+    """The task of switching a host to what lies ready there."""
+
+    prepared: Prepared
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.prepared.deployment.name
+
+    def perform(self, place: Workplace, listen: Listener) -> HostResult:
+        """Activate, prove, and confirm it or have it undone."""
+        return switch(place.host(self.prepared.deployment.where), self.prepared, listen)
 
 
-def prepare(deployment: Deployment, listen: Listener) -> Prepared:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deploy:
+    """The task of doing both, one after the other."""
+
+    deployment: Deployment
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.deployment.name
+
+    def perform(self, place: Workplace, listen: Listener) -> HostResult:
+        """Bring the host to its release, or leave it on the one it had."""
+        host = place.host(self.deployment.where)
+        return switch(host, prepare(host, self.deployment, listen), listen)
+
+
+def prepare(host: Host, deployment: Deployment, listen: Listener) -> Prepared:
     """Bring the release to the host and rehearse it; whatever fails here has changed nothing."""
-    host, release = deployment.host, deployment.release
+    release = deployment.release
     try:
-        directory = deployment.kept or _staged(deployment, listen)
+        directory = deployment.kept or _staged(host, deployment, listen)
         with narrated(host.name, Step.REHEARSE, listen) as say:
             hints = deployment.rehearsal_hints
             say(verbs.rehearse(host, release, directory, deployment.switch, hints=hints))
@@ -89,22 +124,20 @@ def prepare(deployment: Deployment, listen: Listener) -> Prepared:
     return Prepared(deployment=deployment, directory=directory)
 
 
-def _staged(deployment: Deployment, listen: Listener) -> str:
-    host = deployment.host
+def _staged(host: Host, deployment: Deployment, listen: Listener) -> str:
     with narrated(host.name, Step.STAGE, listen):
         return verbs.stage(host, deployment.release, deployment.found, deployment.switch)
 
 
-def switch(prepared: Prepared, listen: Listener) -> HostResult:
+def switch(host: Host, prepared: Prepared, listen: Listener) -> HostResult:
     """Switch a host to what lies ready there, prove it, and confirm it or have it undone."""
     deployment = prepared.deployment
-    host, release = deployment.host, deployment.release
 
     def step(name: Step) -> AbstractContextManager[Callable[[str], None]]:
         return narrated(host.name, name, listen)
 
     try:
-        _switch(deployment, prepared.directory, step)
+        _switch(host, deployment, prepared.directory, step)
     except Interrupted as error:
         hint = (
             f"if it was not confirmed, {host.name} goes back by itself within "
@@ -118,70 +151,28 @@ def switch(prepared: Prepared, listen: Listener) -> HostResult:
         with suppress(DeployerError):
             verbs.undo(host, deployment.switch.token, "the controller stopped in the middle")
         raise
-    return HostResult(host=host.name, outcome=Outcome.CHANGED, release=release.id)
+    return HostResult(host=host.name, outcome=Outcome.CHANGED, release=deployment.release.id)
 
 
 Stepper = Callable[[Step], AbstractContextManager[Callable[[str], None]]]
 
 
-def _switch(deployment: Deployment, directory: str, step: Stepper) -> None:
+def _switch(host: Host, deployment: Deployment, directory: str, step: Stepper) -> None:
     """Activate, and confirm what a probe finds good. Raises `RolledBack` for the rest."""
-    host, switch = deployment.host, deployment.switch
+    lease = deployment.switch
     with step(Step.ACTIVATE):
-        verbs.activate(host, deployment.release, directory, switch, starts=bool(deployment.kept))
+        starts = bool(deployment.kept)
+        verbs.activate(host, deployment.release, directory, lease, starts=starts)
     with step(Step.PROBE) as say:
         timeout = deployment.probe_timeout
-        knocks = probe(host, deployment.expectations, deployment.clients, timeout=timeout)
-        say(f"{len(knocks)} knocks")
-    if problems := [knock for knock in knocks if knock.problem]:
+        found = knocks(host, deployment.expectations, deployment.clients, timeout=timeout)
+        made = [knock for site in found for knock in site]
+        say(f"{len(made)} knocks")
+    if problems := [knock for knock in made if knock.problem]:
         with step(Step.ROLL_BACK):
-            raise _undone(deployment, problems)
+            raise _undone(host, lease, problems)
     with step(Step.CONFIRM):
-        verbs.confirm(host, switch)
-
-
-def expectations(
-    spec: ServerSpec,
-    leaves: Mapping[str, Leaf],
-    found: Observation,
-    *,
-    admits: Collection[str],
-) -> tuple[Expectation, ...]:
-    """
-    Say how each virtual host should answer; with no leaf, any certificate will do.
-
-    A site on all addresses is looked for on each of the host's own: a virtual host of somebody
-    else's on one of them would answer in its place there, and let anybody in. `admits` has the
-    slugs of those that let in clients of ours.
-    """
-    others = tuple(one for one in found.addresses if not ip_address(one).is_loopback)
-    return tuple(
-        Expectation(
-            address=vhost.ip or LOOPBACK,
-            own_addresses=() if vhost.ip else others[:MOST_ADDRESSES],
-            port=vhost.port,
-            server_name=vhost.server_name,
-            aliases=vhost.names[1:],
-            fingerprint=_fingerprint(leaves.get(vhost.slug)),
-            verify=vhost.client_auth.verify,
-            admits_ours=vhost.slug in admits,
-        )
-        for vhost in spec.vhosts
-    )
-
-
-def probe(
-    host: Host, wanted: tuple[Expectation, ...], clients: Clients, *, timeout: float
-) -> tuple[Knock, ...]:
-    """Knock at every virtual host through the host's own connection, each at least once."""
-    deadline = time.monotonic() + timeout
-    return tuple(
-        knock
-        for expected in wanted
-        for knock in await_content(
-            host.dial, expected, clients, timeout=max(0, deadline - time.monotonic())
-        )
-    )
+        verbs.confirm(host, lease)
 
 
 @contextmanager
@@ -197,16 +188,9 @@ def narrated(host: str, step: Step, listen: Listener) -> Iterator[Callable[[str]
     listen(Event(host=host, step=step, ended=True, detail=", ".join(details)))
 
 
-def _undone(deployment: Deployment, problems: list[Knock]) -> Exception:
+def _undone(host: Host, lease: Switch, problems: list[Knock]) -> Exception:
     # Three clients that meet one closed port have one problem.
     why = "; ".join(dict.fromkeys(f"{knock.server_name}: {knock.problem}" for knock in problems))
-    verdict = verbs.undo(deployment.host, deployment.switch.token, why)
+    verdict = verbs.undo(host, lease.token, why)
     # None: the dead-man timer was quicker, and the host is back already.
-    return verdict or RolledBack(deployment.host.name, Step.PROBE, why)
-
-
-def _fingerprint(leaf: Leaf | None) -> bytes | None:
-    if leaf is None:
-        return None
-    certificate, *_ = pem.read_certificates(leaf.fullchain)
-    return certificate.fingerprint(SHA256())
+    return verdict or RolledBack(host.name, Step.PROBE, why)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 
-from deployer.fleet.executor import in_parallel
-from deployer.host import verbs
-from deployer.workflows.deploy import Prepared
+from deployer.fleet.executor import Executor, in_parallel
+from deployer.result import Event
+from deployer.workflows.leases import Renew
 
 PERIOD = 40.0
 """Seconds between two signs of life: two may get lost before a lease ends."""
@@ -21,9 +21,15 @@ class Heartbeat:
     """Renews leases in a thread of its own, as long as the block lasts."""
 
     def __init__(
-        self, waiting: Callable[[], Collection[Prepared]], *, forks: int, period: float = PERIOD
+        self,
+        executor: Executor,
+        waiting: Callable[[], Collection[Renew]],
+        *,
+        forks: int,
+        period: float = PERIOD,
     ) -> None:
-        """Ask `waiting` each time which hosts they are."""
+        """Ask `waiting` each time for which hosts."""
+        self._executor = executor
         self._waiting = waiting
         self._forks = forks
         self._period = period
@@ -33,7 +39,9 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._over.wait(self._period):
             # Whoever has lost its lease is told so by the host when its turn comes.
-            for _ in in_parallel(_renew, self._waiting(), forks=self._forks):
+            for _ in in_parallel(
+                self._executor, self._waiting(), forks=self._forks, listen=_nobody
+            ):
                 if self._over.is_set():
                     break
 
@@ -51,5 +59,5 @@ class Heartbeat:
         self._thread.join()
 
 
-def _renew(one: Prepared) -> None:
-    verbs.renew(one.deployment.host, one.deployment.switch)
+def _nobody(_: Event) -> None:
+    """Keep signs of life to oneself."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from deployer.advice.finding import Finding
 from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError, StepFailed
+from deployer.fleet.executor import Executor
 from deployer.fleet.stopping import StopSign
 from deployer.probe.handshake import Identity
 from deployer.result import HostResult, Listener, Step
@@ -58,6 +59,8 @@ class Operator:
     identity: Identity | None = field(default=None, repr=False)
     """A client certificate of their own, to prove that certified clients are let in."""
     now: datetime
+    executor: Executor
+    """What does the work on hosts."""
     forks: int
     confirm_timeout: int | None = None
     listen: Listener

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deployer.errors import DeployerError
+from deployer.fleet.executor import in_parallel
 from deployer.pki.profiles import CLIENT
 from deployer.probe.verdict import Knock
 from deployer.result import HostResult
 from deployer.result import exit_status as exit_status_of
 from deployer.workflows.clients import a_certified_client, knockers
-from deployer.workflows.deploy import expectations, probe
+from deployer.workflows.knocking import KnockAt, expectations
 from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Survey, Target
 
@@ -35,17 +36,26 @@ def probe_all(
             operator.store, operator.unlock(CLIENT.authority), operator.now
         )
     clients = knockers(certified, operator.now)
+    tasks: list[KnockAt] = []
     found: list[Probed] = []
     failed: list[HostResult] = []
     for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
         else:
-            wanted = expectations(
-                target.spec, result.decision.kept, result.found, admits=result.admits
+            leaves = result.decision.kept
+            wanted = expectations(target.spec, leaves, result.found, admits=result.admits)
+            tasks.append(
+                KnockAt(where=result.where, wanted=wanted, clients=clients, patience=PATIENCE)
             )
-            knocks = probe(result.host, wanted, clients, timeout=PATIENCE)
-            found.append(Probed(host=target.name, knocks=knocks))
+    for task, sites in in_parallel(
+        operator.executor, tasks, forks=operator.forks, listen=operator.listen
+    ):
+        if isinstance(sites, DeployerError):
+            failed.append(HostResult.of_error(task.host, sites))
+        else:
+            knocks = tuple(knock for site in sites for knock in site)
+            found.append(Probed(host=task.host, knocks=knocks))
     return (
         tuple(sorted(found, key=lambda one: one.host)),
         tuple(sorted(failed, key=lambda one: one.host)),

@@ -6,16 +6,18 @@ rehearsed, switched, proven, confirmed.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deployer.errors import DeployerError, Interrupted, NeedsHands, RolledBack, StepFailed
-from deployer.fleet.executor import in_parallel
+from deployer.fleet.executor import Executor, in_parallel
 from deployer.fleet.stopping import StopSign
+from deployer.fleet.workplace import Workplace
 from deployer.host import verbs
+from deployer.host.script import Host
 from deployer.result import HostResult, Listener, Outcome, Step
 from deployer.rolling import Scope
 from deployer.workflows.claims import Claimant
-from deployer.workflows.deploy import Deployment, deploy, narrated
+from deployer.workflows.deploy import Deployment, narrated, prepare, switch
 from deployer.workflows.way_back import way_back
 
 FIRST_RELEASE = "it could not be brought back: it had no release before this run"
@@ -30,9 +32,17 @@ class Recall:
     """What a run has changed so far, and what of it is brought back when something fails."""
 
     def __init__(
-        self, scope: Scope, claimant: Claimant, *, forks: int, listen: Listener, stop: StopSign
+        self,
+        scope: Scope,
+        executor: Executor,
+        claimant: Claimant,
+        *,
+        forks: int,
+        listen: Listener,
+        stop: StopSign,
     ) -> None:
         self._scope = scope
+        self._executor = executor
         self._claimant = claimant
         self._forks = forks
         self._listen = listen
@@ -43,7 +53,7 @@ class Recall:
     def note(self, one: Deployment, result: HostResult) -> None:
         """Take notice of how a host ended."""
         if result.outcome is Outcome.CHANGED:
-            self._changed[one.host.name] = one
+            self._changed[one.name] = one
         elif result.outcome in _AFTER_THE_SWITCH:
             self._failed = self._failed or f"{result.host} {_AFTER_THE_SWITCH[result.outcome]}"
 
@@ -61,40 +71,67 @@ class Recall:
     def after(self, batch: Collection[str], reason: str) -> Iterator[tuple[Deployment, HostResult]]:
         """Bring back what has changed in a batch, or in the run; yield how each ended."""
         names = list(self._changed) if self._scope == "run" else batch
-        members = [self._changed.pop(name) for name in names if name in self._changed]
-        ways: dict[str, Deployment] = {}
+        members = {name: self._changed.pop(name) for name in names if name in self._changed}
+        begun: set[str] = set()
 
-        def bring(one: Deployment) -> HostResult:
-            if self._stop.is_up:
-                raise StepFailed(one.host.name, Step.ROLL_BACK, "interrupted before it was begun")
-            with narrated(one.host.name, Step.ROLL_BACK, self._listen) as say:
-                way = self._way(one)
-                if way is None:
-                    return HostResult(
-                        host=one.host.name,
-                        outcome=Outcome.CHANGED,
-                        release=one.release.id,
-                        unproven=FIRST_RELEASE,
-                    )
-                ways[one.host.name] = way
-                result = deploy(way, self._listen)
-                say(f"to {way.kept}")
-            return replace(
-                result,
-                outcome=Outcome.ROLLED_BACK,
-                summary=f"brought back to {way.kept}: {reason}",
-                hint="it has what it had before this run",
-            )
+        def tasks() -> Iterator[BringBack]:
+            for one in members.values():
+                if self._stop.is_up:
+                    return
+                begun.add(one.name)
+                yield BringBack(deployment=one, claimant=self._claimant, reason=reason)
 
-        for one, result in in_parallel(bring, members, forks=self._forks):
-            if isinstance(result, DeployerError):
-                yield one, _not_brought(one, result)
+        for task, ended in in_parallel(
+            self._executor, tasks(), forks=self._forks, listen=self._listen
+        ):
+            if isinstance(ended, DeployerError):
+                yield task.deployment, _not_brought(task.deployment, ended)
             else:
-                yield ways.get(one.host.name, one), result
+                yield ended
+        for one in members.values():
+            if one.name not in begun:
+                stopped = StepFailed(one.name, Step.ROLL_BACK, "interrupted before it was begun")
+                yield one, _not_brought(one, stopped)
 
-    def _way(self, one: Deployment) -> Deployment | None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BringBack:
+    """The task of bringing a host back to what it had before a run."""
+
+    deployment: Deployment
+    """What the run has brought it to."""
+    claimant: Claimant
+    reason: str
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.deployment.name
+
+    def perform(self, place: Workplace, listen: Listener) -> tuple[Deployment, HostResult]:
+        """Go back, and say on which way; raise `DeployerError` where that cannot be."""
+        host = place.host(self.deployment.where)
+        with narrated(host.name, Step.ROLL_BACK, listen) as say:
+            way = self._way(host)
+            if way is None:
+                return self.deployment, HostResult(
+                    host=host.name,
+                    outcome=Outcome.CHANGED,
+                    release=self.deployment.release.id,
+                    unproven=FIRST_RELEASE,
+                )
+            result = switch(host, prepare(host, way, listen), listen)
+            say(f"to {way.kept}")
+        return way, replace(
+            result,
+            outcome=Outcome.ROLLED_BACK,
+            summary=f"brought back to {way.kept}: {self.reason}",
+            hint="it has what it had before this run",
+        )
+
+    def _way(self, host: Host) -> Deployment | None:
         """Find the way of a host to what it had; None where it had nothing."""
-        host, before = one.host, one.found.current
+        one, before = self.deployment, self.deployment.found.current
         if not before:
             return None
         found = verbs.observe(host)
@@ -105,23 +142,23 @@ class Recall:
             raise StepFailed(host.name, Step.ROLL_BACK, f"{before} is not here any more")
         timeout = one.switch.confirm_timeout
         return way_back(
-            host,
+            one.where,
             found,
             kept,
             clients=one.clients,
-            switch=self._claimant.switch(found, confirm_timeout=timeout),
+            switch=self.claimant.switch(found, confirm_timeout=timeout),
         )
 
 
 def _not_brought(one: Deployment, error: DeployerError) -> HostResult:
     """Say of a host that it could not be brought back, and what it has then."""
-    told = HostResult.of_error(one.host.name, error)
+    told = HostResult.of_error(one.name, error)
     if isinstance(error, NeedsHands | Interrupted):
         outcome = told.outcome
         summary = f"on the way back: {told.summary}"
     else:
         outcome = Outcome.FAILED
         summary = f"not brought back, it has the release of this run: {told.summary}"
-    again = f"deployer rollback {one.host.name} --to {one.found.current}"
+    again = f"deployer rollback {one.name} --to {one.found.current}"
     hint = again if isinstance(error, RolledBack) or not told.hint else f"{told.hint}; {again}"
     return replace(told, outcome=outcome, summary=summary, hint=hint)

@@ -6,34 +6,31 @@ whole configuration is good with that release, whatever it is without: an Apache
 whose configuration somebody broke, is what this is for.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 from deployer.errors import DeployerError, Interrupted, StepFailed, Unreachable
 from deployer.fleet.executor import in_parallel
+from deployer.fleet.workplace import Workplace
 from deployer.host import verbs
-from deployer.host.script import Host, Stranger
+from deployer.host.script import Whereabouts
 from deployer.kept import Kept
 from deployer.observation import Observation
 from deployer.plan import Change, Kind, Plan, plan
 from deployer.platforms import Platform
 from deployer.probe.verdict import Clients
-from deployer.result import Event, HostResult, Listener, Outcome, Step
+from deployer.result import HostResult, Listener, Outcome, Step
 from deployer.store.deployments import Deployed
-from deployer.store.state import Store
-from deployer.transport import Transport
-from deployer.workflows.arrival import Arrival, fit, recognised
-from deployer.workflows.claims import Claimant, settled
+from deployer.workflows.arrival import Arrival, fit
+from deployer.workflows.claims import Claimant
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import Deployment
 from deployer.workflows.objections import objections, refusal
+from deployer.workflows.observing import Observe
 from deployer.workflows.preview import Operator
 from deployer.workflows.rollout import Rollout
-from deployer.workflows.survey import Connect, Target
+from deployer.workflows.survey import Target
 from deployer.workflows.twins import twins
 from deployer.workflows.way_back import release_of, way_back
 
@@ -45,16 +42,15 @@ class Reversal:
     """A host that was looked at, and the release that it would go back to."""
 
     target: Target
-    host: Host = field(repr=False)
     found: Observation = field(repr=False)
     kept: Kept = field(repr=False)
     platform: Platform
     plan: Plan
 
     @property
-    def starts(self) -> bool:
-        """Whether Apache does not run, and would be started."""
-        return self.found.apache_pid is None
+    def where(self) -> Whereabouts:
+        """The way to the host, and where its Apache lives."""
+        return Whereabouts(connection=self.target.connection, layout=self.platform.layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,110 +69,94 @@ class Outlook:
         return tuple(host for host in self.hosts if host.plan)
 
 
-class LookingBack(AbstractContextManager["LookingBack"]):
-    """The connections of a rollback. Leaving it closes them all."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookBack:
+    """The task of looking at a host, and at what it keeps."""
 
-    def __init__(
-        self,
-        connect: Connect,
-        store: Store,
-        *,
-        to: str = "",
-        claimant: Claimant | None = None,
-        texts: bool = False,
-        forced: bool = False,
-    ) -> None:
-        """
-        Begin to look back.
+    observe: Observe
+    to: str
+    """The beginning of a release's name; empty for the one that served before the live one."""
 
-        `to` is the beginning of a release's name; without it, each host goes to the one that
-        served before the live one. `forced`: whatever speaks against that.
-        """
-        self._connect = connect
-        self._store = store
-        self._to = to
-        self._claimant = claimant
-        self._texts = texts
-        self._forced = forced
-        self._open: list[Transport] = []
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.observe.host
 
-    def at(self, targets: Sequence[Target], *, forks: int, listen: Listener) -> Outlook:
-        """Look at hosts, and at what they keep. Changes nothing."""
-        hosts: list[Reversal] = []
-        failed: list[HostResult] = []
-
-        def look(target: Target) -> Reversal:
-            listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
-            transport = self._connect(target.connection)
-            self._open.append(transport)
-            seen = self._look(target, transport)
-            listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
-            return seen
-
-        gave_up = self._claimant.gave_up if self._claimant else None
-        for target, result in in_parallel(look, targets, forks=forks, gave_up=gave_up):
-            error = result if isinstance(result, DeployerError) else None
-            if isinstance(result, Reversal):
-                error = None if self._forced or not result.plan else self._objection(result)
-                if error is None:
-                    hosts.append(result)
-            if error is not None:
-                failed.append(HostResult.of_error(target.name, error))
-        doubles = twins(hosts)
-        failed += [HostResult.of_error(name, error) for name, error in doubles.items()]
-        return Outlook(
-            hosts=tuple(sorted(_without(hosts, doubles), key=lambda one: one.target.name)),
-            failed=tuple(sorted(failed, key=lambda one: one.host)),
-            names=tuple(target.name for target in targets),
-        )
-
-    def _look(self, target: Target, transport: Transport) -> Reversal:
-        layout, address = target.spec.layout, target.connection.address
-        way = (
-            Host(target.name, transport, layout, address)
-            if layout
-            else Stranger(target.name, transport)
-        )
+    def perform(self, place: Workplace, listen: Listener) -> tuple[Arrival, Kept]:
+        """Look, in two round trips; raise as `Observe` does."""
+        seen = self.observe.perform(place, listen)
+        layout = seen.platform.layout
+        where = Whereabouts(connection=self.observe.connection, layout=layout)
         try:
-            found = verbs.observe(way, texts=self._texts)
-            platform = recognised(target.name, layout, found)
-            host = Host(target.name, transport, platform.layout, address)
-            if self._claimant is not None:
-                found = settled(
-                    host, found, self._claimant, lambda: verbs.observe(host, texts=self._texts)
-                )
-            kept = verbs.kept(host, self._to)
+            return seen, verbs.kept(place.host(where), self.to)
         except Interrupted as error:
             # Nothing was begun here, so nothing is unknown.
-            raise Unreachable(target.name, Step.OBSERVE, error.cause, hint=error.hint) from error
-        fit(Arrival(host=host, found=found, platform=platform), target.connection, must_run=False)
-        chosen(target.name, kept, found.current, self._to)
-        return Reversal(
-            target=target,
-            host=host,
-            found=found,
-            kept=kept,
-            platform=platform,
-            plan=_plan(target.name, kept, found),
+            raise Unreachable(self.host, Step.OBSERVE, error.cause, hint=error.hint) from error
+
+
+def outlook(
+    targets: Sequence[Target],
+    operator: Operator,
+    *,
+    to: str = "",
+    claimant: Claimant | None = None,
+    texts: bool = False,
+    forced: bool = False,
+) -> Outlook:
+    """
+    Look at hosts, and at what they keep. Changes nothing.
+
+    `to` is the beginning of a release's name; without it, each host goes to the one that served
+    before the live one. `forced`: whatever speaks against that.
+    """
+    by_name = {target.name: target for target in targets}
+    tasks = (
+        LookBack(
+            observe=Observe(
+                connection=target.connection,
+                layout=target.spec.layout,
+                texts=texts,
+                claimant=claimant,
+            ),
+            to=to,
         )
+        for target in targets
+    )
+    hosts: list[Reversal] = []
+    failed: list[HostResult] = []
+    for task, result in in_parallel(
+        operator.executor, tasks, forks=operator.forks, listen=operator.listen
+    ):
+        try:
+            if isinstance(result, DeployerError):
+                raise result
+            seen, kept = result
+            target = by_name[task.host]
+            hosts.append(_reversal(target, seen, kept, operator, to=to, forced=forced))
+        except DeployerError as error:
+            failed.append(HostResult.of_error(task.host, error))
+    doubles = twins(hosts)
+    failed += [HostResult.of_error(name, error) for name, error in doubles.items()]
+    hosts = [one for one in hosts if one.target.name not in doubles]
+    return Outlook(
+        hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
+        failed=tuple(sorted(failed, key=lambda one: one.host)),
+        names=tuple(target.name for target in targets),
+    )
 
-    def _objection(self, one: Reversal) -> StepFailed | None:
-        clock = datetime.fromtimestamp(one.found.clock, UTC)
-        problems = objections(one.target.name, one.kept, self._store, clock)
-        return refusal(one.target.name, one.kept.name, problems) if problems else None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for transport in self._open:
-            transport.close()
-        self._connect.close()
-
-    def __enter__(self) -> Self:
-        return self
+def _reversal(
+    target: Target, seen: Arrival, kept: Kept, operator: Operator, *, to: str, forced: bool
+) -> Reversal:
+    found = seen.found
+    fit(seen, target.connection, must_run=False)
+    chosen(target.name, kept, found.current, to)
+    wanted = _plan(target.name, kept, found)
+    if wanted and not forced:
+        clock = datetime.fromtimestamp(found.clock, UTC)
+        if problems := objections(target.name, kept, operator.store, clock):
+            raise refusal(target.name, kept.name, problems)
+    return Reversal(target=target, found=found, kept=kept, platform=seen.platform, plan=wanted)
 
 
 def chosen(host: str, kept: Kept, live: str, to: str) -> None:
@@ -221,10 +201,6 @@ def _plan(host: str, kept: Kept, found: Observation) -> Plan:
     return replace(wanted, changes=(*wanted.changes, start))
 
 
-def _without(hosts: Iterable[Reversal], names: Collection[str]) -> Iterator[Reversal]:
-    return (one for one in hosts if one.target.name not in names)
-
-
 def carry_out(seen: Outlook, operator: Operator) -> Iterator[HostResult]:
     """Do what was shown, and yield how each host ended, as it ends."""
     yield from seen.failed
@@ -242,6 +218,7 @@ def carry_out(seen: Outlook, operator: Operator) -> Iterator[HostResult]:
     with operator.stopping() as stop:
         rollout = Rollout(
             operator.strategy,
+            operator.executor,
             failed={one.host for one in seen.failed},
             forks=operator.forks,
             listen=operator.listen,
@@ -252,7 +229,7 @@ def carry_out(seen: Outlook, operator: Operator) -> Iterator[HostResult]:
         ways = [_deployment(one, clients, operator) for one in changing.values()]
         for way, result in rollout.over(ways, seen.names):
             if result.outcome is Outcome.CHANGED:
-                noted = _recorded(changing[way.host.name], operator)
+                noted = _recorded(changing[way.name], operator)
                 yield replace(result, unrecorded=noted, unproven=_unproven(way))
             else:
                 yield result
@@ -261,7 +238,7 @@ def carry_out(seen: Outlook, operator: Operator) -> Iterator[HostResult]:
 def _deployment(one: Reversal, clients: Clients, operator: Operator) -> Deployment:
     timeout = operator.confirm_timeout or one.target.spec.confirm_timeout
     return way_back(
-        one.host,
+        one.where,
         one.found,
         one.kept,
         clients=clients,

@@ -5,22 +5,20 @@ Without batches each host is switched as soon as it is ready. With them every re
 rehearsed on its host before the first is switched: what fails without harm has failed by then.
 """
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from deployer.errors import DeployerError, NeedsHands
-from deployer.fleet.executor import in_parallel
+from deployer.fleet.executor import Executor, Work, in_parallel
 from deployer.fleet.stopping import StopSign
-from deployer.host import verbs
 from deployer.result import Event, HostResult, Listener, Outcome, Step
 from deployer.rolling import Strategy
-from deployer.workflows.deploy import Deployment, Prepared, deploy, prepare, switch
+from deployer.workflows.deploy import Deploy, Deployment, Prepare, Prepared, SwitchTo
 from deployer.workflows.heartbeat import Heartbeat
+from deployer.workflows.leases import GiveBack, Renew
 from deployer.workflows.recall import Recall
 
 THE_CONTROLLER = "controller"
-_WELL = frozenset({Outcome.CHANGED, Outcome.UNCHANGED})
 
 Ended = Iterator[tuple[Deployment, HostResult]]
 """Hosts, each with how it ended, as they end."""
@@ -32,6 +30,7 @@ class Rollout:
     def __init__(
         self,
         strategy: Strategy,
+        executor: Executor,
         *,
         failed: Collection[str],
         forks: int,
@@ -47,6 +46,7 @@ class Rollout:
         """
         self._stop = stop
         self._strategy = strategy
+        self._executor = executor
         self._forks = forks
         self._listen = listen
         self._gate = Gate(strategy, failed, stop, halted)
@@ -60,11 +60,11 @@ class Rollout:
         `names` are all hosts of the run in the order of the inventory, with those to which nothing
         is brought: they have their places in the batches.
         """
-        waiting = {one.host.name: one for one in deployments}
-        with Heartbeat(self._waiting, forks=self._forks):
+        waiting = {one.name: one for one in deployments}
+        with Heartbeat(self._executor, self._waiting, forks=self._forks):
             if self._strategy.rolls and not self._gate.reason:
                 for one, result in self._prepare(deployments):
-                    del waiting[one.host.name]
+                    del waiting[one.name]
                     yield one, result
             begun = False
             for batch in self._strategy.batches(names):
@@ -76,36 +76,57 @@ class Rollout:
                 self._gate.close_after(batch)
                 yield from self._bring_back(batch)
 
-    def _waiting(self) -> tuple[Prepared, ...]:
+    def _waiting(self) -> tuple[Renew, ...]:
         """Return the hosts whose turn has not come."""
-        return tuple(self._prepared.copy().values())
+        ready = [one.deployment for one in self._prepared.copy().values()]
+        return tuple(Renew(where=one.where, switch=one.switch) for one in ready)
 
     def _prepare(self, deployments: Sequence[Deployment]) -> Ended:
         """Bring every release to its host; yield the hosts on which that failed."""
+        by_name = {one.name: one for one in deployments}
+        begun: set[str] = set()
 
-        def work(one: Deployment) -> Prepared | HostResult:
-            reason = self._gate.reason
-            return skipped(one.host.name, reason) if reason else prepare(one, self._listen)
+        def tasks() -> Iterator[Prepare]:
+            for one in deployments:
+                if self._gate.reason:
+                    return
+                begun.add(one.name)
+                yield Prepare(deployment=one)
 
-        for one, found in in_parallel(work, deployments, forks=self._forks):
+        for task, found in self._performed(tasks()):
             if isinstance(found, DeployerError):
-                self._gate.failed(one.host.name)
-                yield one, HostResult.of_error(one.host.name, found)
-            elif isinstance(found, HostResult):
-                yield one, found
+                self._gate.failed(task.host)
+                yield by_name[task.host], HostResult.of_error(task.host, found)
             else:
-                self._prepared[one.host.name] = found
+                self._prepared[task.host] = found
+        for one in deployments:
+            if one.name not in begun:
+                yield one, skipped(one.name, self._gate.reason)
 
     def _bring(self, members: Sequence[Deployment]) -> Ended:
-        for one, result in in_parallel(self._one, members, forks=self._forks):
-            ended = (
-                HostResult.of_error(one.host.name, result)
-                if isinstance(result, DeployerError)
-                else result
-            )
+        """Switch the hosts of a batch, as long as they may begin."""
+        left = {one.name: one for one in members}
+        begun: dict[str, Deployment] = {}
+
+        def tasks() -> Iterator[Deploy | SwitchTo]:
+            for one in members:
+                if self._gate.reason:
+                    return
+                begun[one.name] = left.pop(one.name)
+                ready = self._prepared.pop(one.name, None)
+                yield SwitchTo(prepared=ready) if ready else Deploy(deployment=one)
+
+        for task, found in self._performed(tasks()):
+            ended = found
+            if isinstance(found, DeployerError):
+                self._gate.failed(task.host)
+                if isinstance(found, NeedsHands):
+                    self._gate.close(f"{task.host} needs hands")
+                ended = HostResult.of_error(task.host, found)
             if self._recall is not None:
-                self._recall.note(one, ended)
-            yield one, ended
+                self._recall.note(begun[task.host], ended)
+            yield begun[task.host], ended
+        yield from self._leave(left.values())
 
     def _bring_back(self, batch: Collection[str]) -> Ended:
         reason = self._recall.reason(self._gate.broken) if self._recall else ""
@@ -113,22 +134,20 @@ class Rollout:
             self._gate.close(reason)
             yield from self._recall.after(batch, reason)
 
-    def _one(self, deployment: Deployment) -> HostResult:
-        name = deployment.host.name
-        ready = self._prepared.pop(name, None)
-        if self._gate.reason:
-            if ready is not None:
-                with suppress(DeployerError):  # it ends by itself, a little later
-                    verbs.release(deployment.host, deployment.switch)
-            return skipped(name, self._gate.reason)
-        try:
-            return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
-        except DeployerError as error:
-            # Here rather than where it is yielded: others are about to begin.
-            self._gate.failed(name)
-            if isinstance(error, NeedsHands):
-                self._gate.close(f"{name} needs hands")
-            raise
+    def _leave(self, left: Iterable[Deployment]) -> Ended:
+        """Give back the leases of hosts that are not begun."""
+        ready = [one.deployment for one in map(self._forget, left) if one]
+        leases = (GiveBack(where=one.where, switch=one.switch) for one in ready)
+        for _ in self._performed(leases):
+            pass  # one that cannot be given back ends by itself, a little later
+        for one in left:
+            yield one, skipped(one.name, self._gate.reason)
+
+    def _forget(self, one: Deployment) -> Prepared | None:
+        return self._prepared.pop(one.name, None)
+
+    def _performed(self, tasks: Iterable[Work]) -> Iterator[tuple[Work, Any]]:
+        return in_parallel(self._executor, tasks, forks=self._forks, listen=self._listen)
 
     def _soak(self) -> None:
         seconds = self._strategy.soak
@@ -153,7 +172,6 @@ class Gate:
         self._strategy = strategy
         self._stop = stop
         self._failed: set[str] = set()
-        self._lock = threading.Lock()
         self._reason = ""
         for name in sorted(failed):
             self.failed(name)
@@ -169,24 +187,18 @@ class Gate:
         return self._reason
 
     def close(self, reason: str) -> None:
-        """Let nothing begin any more."""
-        with self._lock:
-            self._close(reason)
+        """Let nothing begin any more; the first reason counts."""
+        self._reason = self._reason or reason
 
     def failed(self, name: str) -> None:
         """Take notice of a host that has failed."""
-        with self._lock:
-            self._failed.add(name)
-            self._close(self._strategy.at_once(name, len(self._failed)))
+        self._failed.add(name)
+        self.close(self._strategy.at_once(name, len(self._failed)))
 
     def close_after(self, batch: Collection[str]) -> None:
         """Decide whether another batch may begin after this one."""
-        with self._lock:
-            count = len(self._failed.intersection(batch))
-            self._close(self._strategy.after_batch(len(batch), count))
-
-    def _close(self, reason: str) -> None:
-        self._reason = self._reason or reason
+        count = len(self._failed.intersection(batch))
+        self.close(self._strategy.after_batch(len(batch), count))
 
 
 def skipped(name: str, reason: str) -> HostResult:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from cryptography import x509
 
 from deployer.errors import DeployerError
+from deployer.fleet.executor import in_parallel
 from deployer.pki.authority import AuthorityState
 from deployer.pki.crl import CRL
 from deployer.pki.material import issuer_title, title
@@ -20,7 +21,7 @@ from deployer.spec.vhost import VhostSpec
 from deployer.store.state import Store
 from deployer.workflows import backends
 from deployer.workflows.clients import knockers
-from deployer.workflows.deploy import expectations, probe
+from deployer.workflows.knocking import KnockAt, expectations
 from deployer.workflows.preview import Operator
 from deployer.workflows.survey import Survey, Surveyed, Target
 from deployer.workflows.trust import issuers, ladders, trust_of
@@ -57,13 +58,22 @@ def status_of(
     survey: Survey, targets: Iterable[Target], operator: Operator
 ) -> tuple[tuple[VhostStatus, ...], tuple[HostResult, ...]]:
     """Look at every host and shake hands with each of its sites. Changes nothing."""
+    seen: dict[str, Surveyed] = {}
     found: list[VhostStatus] = []
     failed: list[HostResult] = []
     for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
         else:
-            found += _of_host(result, operator.store, operator.now)
+            seen[target.name] = result
+    tasks = (_knocking(one, operator.now) for one in seen.values())
+    for task, sites in in_parallel(
+        operator.executor, tasks, forks=operator.forks, listen=operator.listen
+    ):
+        if isinstance(sites, DeployerError):
+            failed.append(HostResult.of_error(task.host, sites))
+        else:
+            found += _of_host(seen[task.host], sites, operator.store, operator.now)
     return (
         tuple(sorted(found, key=lambda one: (one.host, one.server_name))),
         tuple(sorted(failed, key=lambda one: one.host)),
@@ -78,22 +88,28 @@ def exit_status(statuses: Iterable[VhostStatus], failed: Iterable[HostResult]) -
     return 8 if Health.WARNING in healths else 0
 
 
-def _of_host(host: Surveyed, store: Store, now: datetime) -> list[VhostStatus]:
-    spec, clients = host.target.spec, knockers(None, now)
-    wanted = expectations(spec, host.decision.kept, host.found, admits=host.admits)
+def _knocking(host: Surveyed, now: datetime) -> KnockAt:
+    spec, leaves = host.target.spec, host.decision.kept
+    wanted = expectations(spec, leaves, host.found, admits=host.admits)
+    return KnockAt(where=host.where, wanted=wanted, clients=knockers(None, now), patience=0)
+
+
+def _of_host(
+    host: Surveyed, sites: Sequence[Sequence[Knock]], store: Store, now: datetime
+) -> list[VhostStatus]:
     over = tuple(leaving(store, now))
     statuses = [
         _of_vhost(
             host,
             vhost,
-            probe(host.host, (expected,), clients, timeout=0),
+            knocks,
             _Lists.on(host, vhost, store, now).beside(_Lists.behind(host, vhost, store, now)),
             now,
             leaving=over
             if vhost.client_auth.verify != "none" and vhost.slug in host.admits
             else (),
         )
-        for vhost, expected in zip(spec.vhosts, wanted, strict=True)
+        for vhost, knocks in zip(host.target.spec.vhosts, sites, strict=True)
     ]
     # Whatever is left of the sites that it once had must not go unseen.
     return statuses or [_of_vhost(host, None, (), _Lists(), now)]

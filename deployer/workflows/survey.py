@@ -5,54 +5,37 @@ This is the whole of a dry run, and the first half of an apply.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal
 
 from deployer.apache.compile import compile_release
 from deployer.apache.rendering import Templates
-from deployer.errors import (
-    DeployerError,
-    Interrupted,
-    Unreachable,
-)
-from deployer.fleet.executor import in_parallel
-from deployer.host import verbs
-from deployer.host.script import Host, Stranger
+from deployer.errors import DeployerError
+from deployer.fleet.executor import Executor, in_parallel
+from deployer.host.script import Whereabouts
 from deployer.observation import Observation
 from deployer.pki.material import Problem
 from deployer.plan import Plan, plan
 from deployer.platforms import Platform
-from deployer.result import Event, Listener, Step
+from deployer.result import Listener
 from deployer.spec.connection import Connection
 from deployer.spec.server import ServerSpec
 from deployer.store.state import Store
-from deployer.transport import Transport
 from deployer.workflows import credentials, leaves
-from deployer.workflows.arrival import Arrival, fit, loads, recognised
+from deployer.workflows.arrival import Arrival, fit, loads
 from deployer.workflows.checks import supplied_problems
-from deployer.workflows.claims import Claimant, settled
+from deployer.workflows.claims import Claimant
 from deployer.workflows.credentials import Credentials
 from deployer.workflows.leaves import Decision
 from deployer.workflows.material import material_of
+from deployer.workflows.observing import Observe
 from deployer.workflows.supplies import Supplies, SupplyReader
 from deployer.workflows.trust import admitting_ours, crls_due
 
 Renewed = Literal["leaf", "crl"]
 """What can be issued again: the certificates of servers and of their identities, or the lists."""
-
-
-class Connect(Protocol):
-    """The ways to hosts, as `connecting.Connector` has them."""
-
-    def __call__(self, connection: Connection) -> Transport:
-        """Connect to a host; raise `Unreachable`."""
-
-    def close(self) -> None:
-        """End what the connections shared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +56,6 @@ class Surveyed:
     """A host that was reached, what was found there, and what separates it from its release."""
 
     target: Target
-    host: Host = field(repr=False)
     found: Observation = field(repr=False)
     platform: Platform
     decision: Decision
@@ -87,17 +69,22 @@ class Surveyed:
     """The slugs of the sites that let in clients of ours."""
 
     @property
+    def where(self) -> Whereabouts:
+        """The way to the host, and where its Apache lives."""
+        return Whereabouts(connection=self.target.connection, layout=self.platform.layout)
+
+    @property
     def clock(self) -> datetime:
         """The time on the host."""
         return datetime.fromtimestamp(self.found.clock, UTC)
 
 
-class Survey(AbstractContextManager["Survey"]):
-    """The connections of one run. Leaving it closes them all."""
+class Survey:
+    """A look at many hosts, and at what separates each from its release."""
 
     def __init__(
         self,
-        connect: Connect,
+        executor: Executor,
         store: Store,
         templates: Templates,
         *,
@@ -115,7 +102,7 @@ class Survey(AbstractContextManager["Survey"]):
         left is finished first. `installs`: install Apache and mod_ssl where they are missing. With
         neither nothing is changed. `anew` is what is to be issued again although it is good.
         """
-        self._connect = connect
+        self._executor = executor
         self._store = store
         self._templates = templates
         self._now = now
@@ -125,7 +112,6 @@ class Survey(AbstractContextManager["Survey"]):
         self._installs = installs
         self._anew = anew
         self._stale = crls_due(store, now, anew="crl" in anew)
-        self._open: list[Transport] = []
 
     def of(
         self, targets: Iterable[Target], *, forks: int, listen: Listener
@@ -137,7 +123,7 @@ class Survey(AbstractContextManager["Survey"]):
         to, and the others go on.
         """
         supplies: dict[str, Supplies] = {}
-        ready: list[Target] = []
+        ready: dict[str, Target] = {}
         reader = SupplyReader(self._root)
         for target in targets:
             try:
@@ -145,51 +131,25 @@ class Survey(AbstractContextManager["Survey"]):
             except DeployerError as error:
                 yield target, error
             else:
-                ready.append(target)
-
-        def look(target: Target) -> Arrival:
-            listen(Event(host=target.name, step=Step.OBSERVE, ended=False))
-            transport = self._connect(target.connection)
-            self._open.append(transport)
-            seen = self._observe(target, transport)
-            listen(Event(host=target.name, step=Step.OBSERVE, ended=True))
-            if self._installs and seen.awaits_install:
-                listen(Event(host=target.name, step=Step.INSTALL, ended=False))
-                verbs.install(seen.host)
-                seen = self._observe(target, transport)
-                listen(Event(host=target.name, step=Step.INSTALL, ended=True))
-            return seen
-
-        gave_up = self._claimant.gave_up if self._claimant else None
-        for target, result in in_parallel(look, ready, forks=forks, gave_up=gave_up):
+                ready[target.name] = target
+        tasks = map(self._look_at, ready.values())
+        for task, result in in_parallel(self._executor, tasks, forks=forks, listen=listen):
+            target = ready[task.host]
             if isinstance(result, DeployerError):
                 yield target, result
             else:
                 yield target, self._compare(target, result, supplies[target.name])
 
-    def _observe(self, target: Target, transport: Transport) -> Arrival:
-        layout, address = target.spec.layout, target.connection.address
-        sources = dict.fromkeys(vhost.certificate.on_host for vhost in target.spec.vhosts)
-        watched = [one for one in sources if one is not None]
-        way = (
-            Host(target.name, transport, layout, address)
-            if layout
-            else Stranger(target.name, transport)
+    def _look_at(self, target: Target) -> Observe:
+        watched = dict.fromkeys(vhost.certificate.on_host for vhost in target.spec.vhosts)
+        return Observe(
+            connection=target.connection,
+            layout=target.spec.layout,
+            watched=tuple(one for one in watched if one is not None),
+            texts=self._texts,
+            claimant=self._claimant,
+            installs=self._installs,
         )
-        try:
-            found = verbs.observe(way, texts=self._texts, watched=watched)
-            platform = recognised(target.name, layout, found)
-            host = Host(target.name, transport, platform.layout, address)
-            if self._claimant is not None:
-
-                def look() -> Observation:
-                    return verbs.observe(host, texts=self._texts, watched=watched)
-
-                found = settled(host, found, self._claimant, look)
-        except Interrupted as error:
-            # Nothing was begun here, so nothing is unknown.
-            raise Unreachable(target.name, Step.OBSERVE, error.cause, hint=error.hint) from error
-        return Arrival(host=host, found=found, platform=platform)
 
     def _compare(
         self, target: Target, seen: Arrival, supplies: Supplies
@@ -210,12 +170,11 @@ class Survey(AbstractContextManager["Survey"]):
                 stale=self._stale,
             )
             release = compile_release(spec, platform, material, self._templates)
-            loads(seen, release)
+            loads(target.name, seen, release)
         except DeployerError as error:
             return error
         return Surveyed(
             target=target,
-            host=seen.host,
             found=found,
             platform=platform,
             decision=decision,
@@ -227,16 +186,3 @@ class Survey(AbstractContextManager["Survey"]):
                 spec, supplies, found, datetime.fromtimestamp(found.clock, UTC)
             ),
         )
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for transport in self._open:
-            transport.close()
-        self._connect.close()
-
-    def __enter__(self) -> Self:
-        return self

@@ -1,10 +1,10 @@
 """Host keys of hosts that are new: asked for, shown, and recorded once somebody has agreed."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from deployer.errors import DeployerError, Unreachable
-from deployer.fleet.executor import in_parallel
 from deployer.result import HostResult
 from deployer.spec.connection import Connection
 from deployer.transport.known_hosts import HostKey, Verdict
@@ -68,7 +68,13 @@ def look(
     shown: list[Shown] = []
     failed: list[HostResult] = []
 
-    def ask(route: Route) -> Shown:
+    def ask(route: Route) -> Shown | HostResult:
+        try:
+            return show(route)
+        except DeployerError as error:
+            return HostResult.of_error(route.name, error)
+
+    def show(route: Route) -> Shown:
         known = ssh.known_hosts(route).lookup(route.known_as, route.recorded_port)
         revoked = revoked_keys(route)
         keys = ssh.keys(route)
@@ -81,11 +87,12 @@ def look(
             vouched_for=bool(known.authorities),
         )
 
-    for route, result in in_parallel(ask, tuple(routes), forks=forks):
-        if isinstance(result, DeployerError):
-            failed.append(HostResult.of_error(route.name, result))
-        else:
-            shown.append(result)
+    with ThreadPoolExecutor(max_workers=forks) as pool:
+        for result in pool.map(ask, routes):
+            if isinstance(result, HostResult):
+                failed.append(result)
+            else:
+                shown.append(result)
     return (
         tuple(sorted(shown, key=lambda one: one.route.name)),
         tuple(sorted(failed, key=lambda one: one.host)),

@@ -1,13 +1,13 @@
 """Unlocking: leases on hosts, shown, and taken from runs that will not come back."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from deployer.errors import DeployerError
-from deployer.fleet.executor import in_parallel
-from deployer.host import verbs
-from deployer.host.script import Host
+from deployer.fleet.executor import Executor, in_parallel
+from deployer.host.script import Whereabouts
 from deployer.result import HostResult, Listener
+from deployer.workflows.leases import Break
 from deployer.workflows.survey import Survey, Surveyed, Target
 
 
@@ -15,7 +15,7 @@ from deployer.workflows.survey import Survey, Surveyed, Target
 class Held:
     """A host that a run holds."""
 
-    host: Host = field(repr=False)
+    where: Whereabouts
     token: str
     holder: str
     silent: int
@@ -26,7 +26,7 @@ class Held:
     @property
     def name(self) -> str:
         """The inventory's name of the host."""
-        return self.host.name
+        return self.where.name
 
 
 def held(
@@ -50,7 +50,7 @@ def _held(one: Surveyed) -> Iterator[Held]:
     lease = one.found.lease
     if lease is not None:
         yield Held(
-            host=one.host,
+            where=one.where,
             token=lease.token,
             holder=lease.holder,
             silent=max(0, one.found.clock - lease.heartbeat),
@@ -58,6 +58,11 @@ def _held(one: Surveyed) -> Iterator[Held]:
         )
 
 
-def broken(leases: Iterable[Held], *, forks: int) -> Iterator[tuple[Held, DeployerError | None]]:
+def broken(
+    executor: Executor, leases: Iterable[Held], *, forks: int, listen: Listener
+) -> Iterator[tuple[Held, DeployerError | None]]:
     """Break leases; yield each with what was wrong, as they end."""
-    yield from in_parallel(lambda one: verbs.unlock(one.host, one.token), leases, forks=forks)
+    by_name = {one.name: one for one in leases}
+    tasks = (Break(where=one.where, token=one.token) for one in by_name.values())
+    for task, error in in_parallel(executor, tasks, forks=forks, listen=listen):
+        yield by_name[task.host], error

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from deployer.apache.written import WrittenSite, sites_of
 from deployer.errors import StepFailed
-from deployer.host.script import Host
+from deployer.host.script import Whereabouts
 from deployer.host.verbs import Switch
 from deployer.kept import Kept
 from deployer.observation import Observation
@@ -18,7 +18,8 @@ from deployer.probe.handshake import Identity
 from deployer.probe.verdict import Clients, Expectation
 from deployer.release import Release
 from deployer.result import Step
-from deployer.workflows.deploy import LOOPBACK, MOST_ADDRESSES, Deployment
+from deployer.workflows.deploy import Deployment
+from deployer.workflows.knocking import LOOPBACK, MOST_ADDRESSES
 
 _ANOTHER = "nothing was touched; choose another release with --to, or deployer apply"
 
@@ -45,13 +46,13 @@ def release_of(host: str, kept: Kept) -> Release:
 
 
 def way_back(
-    host: Host, found: Observation, kept: Kept, *, clients: Clients, switch: Switch
+    where: Whereabouts, found: Observation, kept: Kept, *, clients: Clients, switch: Switch
 ) -> Deployment:
     """Say how a host comes to a release that it keeps, by what that release itself says."""
     return Deployment(
-        host=host,
+        where=where,
         found=found,
-        release=release_of(host.name, kept),
+        release=release_of(where.name, kept),
         expectations=expectations(kept, found, certified=clients.certified),
         clients=clients,
         switch=switch,

@@ -1,17 +1,25 @@
 """The lease: one run at a time, and whoever comes back too late is refused."""
 
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from deployer.errors import Locked, StepFailed
+from deployer.fleet.threads import Threads
+from deployer.fleet.workplace import Workplace
 from deployer.host import verbs
+from deployer.host.script import Whereabouts
 from deployer.sandbox.processes import until
+from deployer.spec.connection import Connection
+from deployer.transport import Transport
 from deployer.workflows.clients import knockers
 from deployer.workflows.deploy import Deployment, prepare
 from deployer.workflows.heartbeat import Heartbeat
+from deployer.workflows.leases import Renew
 from tests.host.machine import HOLDER, Machine, new_switch
 from tests.host.releases import KEY
 
@@ -112,19 +120,24 @@ def test_a_heartbeat_keeps_it(any_shell: Machine) -> None:
 
 def test_hosts_that_wait_for_their_turn_are_kept_as_long_as_they_wait(machine: Machine) -> None:
     release, switch = machine.release(), new_switch(machine.host)
+    connection = Connection(name=machine.host.name, way="local", address=machine.host.address)
+    where = Whereabouts(connection=connection, layout=machine.layout)
     deployment = Deployment(
-        host=machine.host,
+        where=where,
         found=machine.observe(),
         release=release,
         expectations=(),
         clients=knockers(None, datetime.now(UTC)),
         switch=switch,
     )
-    waiting = [prepare(deployment, lambda _: None)]
+    prepare(machine.host, deployment, lambda _: None)
     forget_for(machine, seconds=100)
     before = machine.observe().fence
 
-    with Heartbeat(lambda: waiting, forks=1, period=0.01):
+    waiting = (Renew(where=where, switch=switch),)
+    executor = Threads(Workplace(Already(machine.host.transport)), forks=1)
+
+    with closing(executor), Heartbeat(executor, lambda: waiting, forks=1, period=0.01):
         assert until(lambda: machine.observe().fence > before + 1, timeout=10)
 
     assert holder(machine) == HOLDER
@@ -168,6 +181,18 @@ def test_a_switch_in_flight_is_not_for_breaking(machine: Machine) -> None:
         verbs.unlock(machine.host, switch.token)
 
     verbs.confirm(machine.host, switch)
+
+
+@dataclass
+class Already:
+    """The one connection that there is."""
+
+    transport: Transport
+
+    def __call__(self, _: Connection) -> Transport:
+        return self.transport
+
+    def close(self) -> None: ...
 
 
 def holder(machine: Machine) -> str:

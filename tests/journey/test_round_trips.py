@@ -8,13 +8,14 @@ import pytest
 
 from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
+from deployer.fleet.threads import Threads
+from deployer.fleet.workplace import Workplace
 from deployer.result import Outcome
 from deployer.spec.connection import Connection
 from deployer.transport import Completed, Stream, Transport
 from deployer.workflows.apply import carry_out
 from deployer.workflows.connecting import Connector
 from deployer.workflows.preview import preview
-from deployer.workflows.survey import Survey
 from tests.journey.workbench import Workbench
 
 
@@ -59,18 +60,14 @@ def applied(desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> tuple[Count, Ou
     """Apply in this process, and count."""
     monkeypatch.chdir(desk.directory)
     count = Count()
-    with (
-        HostSession(Common(passphrase_file=Path("passphrase"))) as session,
-        Survey(
-            CountingConnector(Connector(session.project.known_hosts), count),
-            session.store,
-            session.templates,
-            now=session.now,
-            root=session.project.root,
-        ) as survey,
-    ):
+    with HostSession(Common(passphrase_file=Path("passphrase"))) as session:
+        connector = CountingConnector(Connector(session.project.known_hosts), count)
+        # In place of the executor that the session would make.
+        session.executor = Threads(Workplace(connector), forks=1)
         operator = session.operator()
-        (result,) = carry_out(preview(survey, session.targets("all"), operator), operator)
+        seen = preview(session.survey(), session.targets("all"), operator)
+        (result,) = carry_out(seen, operator)
+        session.executor.close()
     return count, result.outcome
 
 

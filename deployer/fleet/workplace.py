@@ -1,0 +1,50 @@
+"""Where tasks are performed: the connections to hosts, one each, for as long as a run lasts."""
+
+import threading
+from typing import Protocol
+
+from deployer.host.script import Host, Stranger, Whereabouts
+from deployer.spec.connection import Connection
+from deployer.transport import Transport
+
+
+class Connect(Protocol):
+    """The ways to hosts."""
+
+    def __call__(self, connection: Connection, /) -> Transport:
+        """Connect to a host; raise `Unreachable`."""
+
+    def close(self) -> None:
+        """End what the connections shared."""
+
+
+class Workplace:
+    """The connections that tasks share. Safe to use from many threads."""
+
+    def __init__(self, connect: Connect) -> None:
+        self.gave_up = threading.Event()
+        """Set when nobody wants to wait for others any more."""
+        self._connect = connect
+        self._open: dict[str, Transport] = {}
+
+    def stranger(self, connection: Connection) -> Stranger:
+        """Reach a host of whose Apache nothing is known yet; raise `Unreachable`."""
+        return Stranger(connection.name, self._transport(connection))
+
+    def host(self, where: Whereabouts) -> Host:
+        """Reach a host; raise `Unreachable`."""
+        connection = where.connection
+        return Host(connection.name, self._transport(connection), where.layout, connection.address)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        while self._open:
+            _, transport = self._open.popitem()
+            transport.close()
+        self._connect.close()
+
+    def _transport(self, connection: Connection) -> Transport:
+        # One task of a host at a time, so there is nobody to race with for its connection.
+        if connection.name not in self._open:
+            self._open[connection.name] = self._connect(connection)
+        return self._open[connection.name]

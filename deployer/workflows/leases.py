@@ -1,0 +1,60 @@
+"""What a run says to hosts about its lease there: still wanted, not wanted any more, taken."""
+
+from dataclasses import dataclass
+
+from deployer.fleet.workplace import Workplace
+from deployer.host import verbs
+from deployer.host.script import Whereabouts
+from deployer.host.verbs import Switch
+from deployer.result import Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renew:
+    """The task of keeping the lease of a host that waits for its turn."""
+
+    where: Whereabouts
+    switch: Switch
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.where.name
+
+    def perform(self, place: Workplace, _: Listener) -> None:
+        """Say that the run is alive; raise `Locked` when the lease is lost."""
+        verbs.renew(place.host(self.where), self.switch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """The task of giving back the lease of a host on which nothing will be switched after all."""
+
+    where: Whereabouts
+    switch: Switch
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.where.name
+
+    def perform(self, place: Workplace, _: Listener) -> None:
+        """Say that the run is done there."""
+        verbs.release(place.host(self.where), self.switch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """The task of taking a lease from a run that will not come back."""
+
+    where: Whereabouts
+    token: str
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.where.name
+
+    def perform(self, place: Workplace, _: Listener) -> None:
+        """Take it; raise `Locked` when it is another's by now, or something is in flight."""
+        verbs.unlock(place.host(self.where), self.token)
