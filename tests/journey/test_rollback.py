@@ -216,7 +216,8 @@ def test_hosts_go_back_in_batches_and_a_canary_that_fails_stops_them(
     stopped = desk.events("rollback", "--yes", "--canary", "web3", status=2)
     desk.hosts["web3"].exec(["rm", "/etc/apache2/sites-enabled/broken.conf"])
     desk.hosts["web2"].unplug()
-    rolled = desk.events("rollback", "--yes", "--serial", "1", "-T", "0.5", status=4)
+    options = ("--serial", "2,1", "-T", "0.5", "--processes", "2")
+    rolled = desk.events("rollback", "--yes", *options, status=4)
     again = desk.events("rollback", "--check", "web1")
 
     assert outcomes(stopped) == {"web1": "skipped", "web2": "skipped", "web3": "failed"}
