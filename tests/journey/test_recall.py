@@ -91,7 +91,8 @@ def test_a_batch_goes_back_alone_and_none_begins_after_it(three: FleetDesk) -> N
     assert live(three)["web1"] != before["web1"]
 
     # The other way round: web1 is in the batch that fails, at the same time.
-    events = three.apply("--serial", "3", "--rollback-scope", "batch", status=2)
+    options = ("--serial", "3", "--rollback-scope", "batch", "--processes", "2")
+    events = three.apply(*options, status=2)
     assert outcomes(events) == {"web1": "unchanged", "web2": "rolled_back", "web3": "rolled_back"}
     assert live(three)["web3"] == before["web3"]
     assert steps(events, "roll back")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.fleet import FleetHost
+from tests.hosts.fleet import Fleet, FleetHost
 from tests.hosts.prober import Prober
+from tests.journey.fleet_desk import FleetDesk, outcomes, steps
 from tests.journey.workbench import Workbench
 
 ROLLBACK = ("rollback", "--yes", "--identity", "alice")
@@ -93,6 +94,7 @@ def test_an_apache_that_died_of_an_edited_release_is_started_with_the_one_before
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(28, 29)
 def test_what_no_release_of_ours_can_mend_is_named_and_nothing_is_touched(
     two: tuple[Workbench, str, str],
@@ -122,6 +124,7 @@ def test_what_no_release_of_ours_can_mend_is_named_and_nothing_is_touched(
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(36)
 def test_a_port_that_was_taken_from_a_dead_apache_is_found_before_the_switch(
     two: tuple[Workbench, str, str],
@@ -150,6 +153,7 @@ def test_a_port_that_was_taken_from_a_dead_apache_is_found_before_the_switch(
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.slow
 def test_a_release_is_named_by_the_beginning_of_its_name(live_desk: Workbench) -> None:
     desk = live_desk
     first = live(desk)
@@ -174,6 +178,7 @@ def test_a_release_is_named_by_the_beginning_of_its_name(live_desk: Workbench) -
     assert live(desk) == first
 
 
+@pytest.mark.slow
 def test_nobody_who_was_revoked_since_is_let_in_again_by_a_rollback(
     live_desk: Workbench,
 ) -> None:
@@ -196,6 +201,32 @@ def test_nobody_who_was_revoked_since_is_let_in_again_by_a_rollback(
     assert "no certified client was tried: give --identity" in forced.stderr
     assert live(desk) == first
     assert desk.curl(*desk.alice).stdout == "200"
+
+
+@pytest.mark.slow
+def test_hosts_go_back_in_batches_and_a_canary_that_fails_stops_them(
+    fleet: Fleet, founded: Path, tmp_path: Path
+) -> None:
+    desk = FleetDesk(tmp_path / "project", founded, fleet.hosts(3))
+    desk.apply()
+    desk.write(hsts=True)
+    desk.apply()
+    desk.hosts["web3"].write("/etc/apache2/sites-enabled/broken.conf", "Bogus\n")
+
+    stopped = desk.events("rollback", "--yes", "--canary", "web3", status=2)
+    desk.hosts["web3"].exec(["rm", "/etc/apache2/sites-enabled/broken.conf"])
+    desk.hosts["web2"].unplug()
+    options = ("--serial", "2,1", "-T", "0.5", "--processes", "2")
+    rolled = desk.events("rollback", "--yes", *options, status=4)
+    again = desk.events("rollback", "--check", "web1")
+
+    assert outcomes(stopped) == {"web1": "skipped", "web2": "skipped", "web3": "failed"}
+    assert outcomes(rolled) == {"web1": "changed", "web2": "unreachable", "web3": "changed"}
+    switched = [name for name, _, ended in steps(rolled, "confirm") if ended]
+    assert switched == ["web1", "web3"]
+    (planned,) = (event for event in again if event["event"] == "plan")
+    assert planned["release"] in planned["kept"]
+    assert planned["live"] != planned["release"]
 
 
 @pytest.mark.slow
