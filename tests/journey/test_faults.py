@@ -34,6 +34,7 @@ def test_a_changed_host_key_is_refused(desk: Workbench) -> None:
     assert "ssh-keygen -R" in said
 
 
+@pytest.mark.fault(1)
 def test_a_host_that_is_down_is_unreachable(desk: Workbench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
