@@ -184,6 +184,17 @@ def test_a_host_that_allows_no_session_is_unreachable(
         ssh.run(["true"], timeout=10)
 
 
+@pytest.mark.fault(10, how="`MaxSessions 1` and one command after the other")
+def test_a_host_that_allows_one_session_is_given_the_time_to_end_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = tmp_path_factory.mktemp("onesession")
+    with sshd(home, extra="MaxSessions 1") as server, logged_in(server) as ssh:
+        for number in range(10):
+            said = ssh.run(["echo", str(number)], timeout=10).stdout
+            assert said == f"{number}\n".encode()
+
+
 def test_a_refused_forwarding_is_an_error_of_its_own(sudo_server: Sshd) -> None:
     with logged_in(sudo_server, "forbidden") as ssh, pytest.raises(ForwardingRefused):
         ssh.dial("127.0.0.1", sudo_server.port, timeout=5)
