@@ -202,6 +202,7 @@ class HostSession(Session):
         anew: Collection[Renewed] = (),
         claimant: Claimant | None = None,
         overwrites_drift: bool = True,
+        takes_over: bool = True,
     ) -> Operator:
         """Say who is at work, and with which keys."""
         return Operator(
@@ -218,6 +219,7 @@ class HostSession(Session):
             anew=anew,
             claimant=claimant or Claimant(),
             overwrites_drift=overwrites_drift,
+            takes_over=takes_over,
             halted=lambda: self.recorder.broken if self.recorder else "",
             stopping=lambda: interrupts.deferred(FINISHING, STOPPING),
         )

@@ -111,6 +111,15 @@ def _switch(deployment: Deployment, directory: str, step: Stepper) -> None:
     host, switch = deployment.host, deployment.switch
     with step(Step.ACTIVATE):
         verbs.activate(host, deployment.release, directory, switch)
+    try:
+        _prove(deployment, step)
+    except StepFailed as error:
+        # The host does not listen to us any more: sudo was taken away, or a disk is read-only.
+        raise Interrupted(host.name, error.step, error.cause) from error
+
+
+def _prove(deployment: Deployment, step: Stepper) -> None:
+    host, switch = deployment.host, deployment.switch
     with step(Step.PROBE) as say:
         timeout = deployment.probe_timeout
         knocks = probe(host, deployment.expectations, deployment.clients, timeout=timeout)

@@ -15,6 +15,7 @@ from tests.host.machine import Machine, on_fleet
 from tests.hosts.fleet import Fleet
 from tests.hosts.prober import Prober
 from tests.journey.fleet_desk import APPLY, FleetDesk, outcomes
+from tests.journey.test_rotate import client
 from tests.journey.workbench import command
 
 SEED = 8
@@ -47,8 +48,9 @@ def test_a_connection_reset_at_any_byte_leaves_one_whole_release(
     machine = on_fleet(host)
     rotate = ("rotate", "--yes", "--confirm-timeout", "2", *APPLY[2:])
     desk.apply()
+    alice = client(desk, "web1")
     line = Line(to=(host.address, 22))
-    with line.running(), Prober(host.site_url) as visitor:
+    with line.running(), Prober(alice) as visitor:
         change(desk.directory, "web1", **through(line, host))
         whole = line.passed
         desk.events(*rotate)
@@ -69,7 +71,7 @@ def test_a_connection_reset_at_any_byte_leaves_one_whole_release(
             assert cut or status == 0, told
             assert new or machine.current == before, told
             assert is_pair(machine), told
-            assert machine.served() is not None, told
+            assert alice(), told
             # And the same command again, over a line that holds, gets there.
             assert outcomes(desk.events(*rotate)) == {"web1": "changed"}, told
     assert visitor.failures == ()
@@ -99,7 +101,7 @@ def test_a_host_that_is_very_slow_costs_its_own_deadline(
         took = time.monotonic() - started
 
     assert outcomes(events) == {"web1": "unreachable", "web2": "changed", "web3": "changed"}
-    (said,) = [event["summary"] for event in events if event.get("outcome") == "unreachable"]
+    said = next(one["summary"] for one in events if one.get("outcome") == "unreachable")
     assert "did not end within 30 s" in said
     # Login, deadline of the first look, and what the others took.
     assert took < Deadlines().handshake + 30 + 25

@@ -1,5 +1,6 @@
 """A disk without a free byte: nothing is switched, and what was switched can be undone."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_release_that_does_not_fit_is_refused_with_the_room_there_is(machine: 
 
     assert "No space left on device" in refused.value.cause
     assert f"KiB free on the disk of {OURS}" in refused.value.cause
-    assert "free some space" in refused.value.hint
+    assert re.search(r"it needs about 4\d\d KiB there: free some space", refused.value.hint)
     assert list((machine.root / "releases").iterdir()) == []
     assert machine.site_serves()
 
