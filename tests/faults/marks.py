@@ -57,6 +57,9 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def _mark(call: ast.Call, file: str, test: str) -> Mark:
-    numbers = tuple(ast.literal_eval(argument) for argument in call.args)
-    named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    try:
+        numbers = tuple(ast.literal_eval(argument) for argument in call.args)
+        named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except ValueError as error:
+        raise ValueError(f"{file}: {test}: the page wants numbers and words as they are") from error
     return Mark(file, test, numbers, **named)
