@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -108,8 +108,8 @@ class _Half(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def _later(self, size: int, act: "object", *arguments: bytes) -> None:
-        assert callable(act)
+    def _later(self, size: int, act: Callable[..., None], *arguments: bytes) -> None:
+        """Act when so many bytes have passed, and all before them."""
         loop = asyncio.get_running_loop()
         takes = size / self.line.rate if self.line.rate else 0
         self._free_at = max(self._free_at, loop.time()) + takes
