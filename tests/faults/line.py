@@ -152,7 +152,7 @@ class _Client(_Half):
         assert self.peer is not None
         for half in (self, self.peer):
             half.silent = True
-            if self.line.end == "reset":
+            if self.line.end == "reset" and not half.transport.is_closing():
                 connection = half.transport.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 half.transport.abort()
