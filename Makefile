@@ -1,6 +1,6 @@
 # What a contributor types. Each target does its own set-up; a second run finds it done.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench check format lock clean
+.PHONY: help demo test test-all faults bench check format lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -33,6 +33,12 @@ test: $(READY)  ## every test but the slow ones
 test-all: $(READY)  ## every test
 	@scripts/install-debian-packages test
 	$(PYTHON) -m pytest $(WORKERS) $(PYTEST_ARGS)
+
+faults: $(READY)  ## the tests of the fault matrix, and docs/faults.md from what became of them
+	@scripts/install-debian-packages test
+	@mkdir -p build
+	$(PYTHON) -m pytest $(WORKERS) -m fault --fault-results build/faults.json $(PYTEST_ARGS); \
+	    status=$$?; $(PYTHON) -m tests.faults.page build/faults.json && exit $$status
 
 bench: $(READY)  ## what books, files and inventories cost, against the bare libraries and Ansible
 	@$(PYTHON) -m benchmarks.pki

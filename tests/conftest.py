@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from deployer.sandbox import Sandbox
+from tests.faults.results import PROPERTY, Recorder
 from tests.hosts.fleet import Fleet, FleetHost
 from tests.hosts.host import LabHost
 from tests.hosts.network import unavailable
@@ -19,9 +20,27 @@ settings.register_profile("deployer", deadline=None)
 settings.load_profile("deployer")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-results",
+        type=Path,
+        metavar="FILE",
+        help="where to write what became of the tests of the fault matrix",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file = config.getoption("--fault-results")
+    # Workers of a parallel run send their reports to the process that started them.
+    if file and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(file))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let `-m "not fleet"` leave out whatever needs root, without a mark on each test."""
     for item in items:
+        if item.get_closest_marker("fault"):
+            item.user_properties.append((PROPERTY, True))
         if "fleet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.fleet)
 

@@ -36,7 +36,10 @@ ConfirmTimeout = Annotated[
 
 OverwriteDrift = Annotated[
     bool,
-    typer.Option("--overwrite-drift", help="replace files that somebody edited on a host"),
+    typer.Option(
+        "--overwrite-drift",
+        help="replace what somebody edited on a host, or what another host had there",
+    ),
 ]
 
 Rerun = Annotated[

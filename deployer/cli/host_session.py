@@ -230,6 +230,7 @@ class HostSession(Session):
         anew: Collection[Renewed] = (),
         claimant: Claimant | None = None,
         overwrites_drift: bool = True,
+        takes_over: bool = True,
     ) -> Operator:
         """Say who is at work, and with which keys."""
         return Operator(
@@ -248,6 +249,7 @@ class HostSession(Session):
             anew=anew,
             claimant=claimant or Claimant(),
             overwrites_drift=overwrites_drift,
+            takes_over=takes_over,
             halted=self.halted,
             around=self.course.around if self.course else Around(),
             stopping=lambda: interrupts.deferred(FINISHING, STOPPING),

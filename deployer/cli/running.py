@@ -52,6 +52,7 @@ def run(
             anew=anew,
             claimant=claimant,
             overwrites_drift=check or overwrite_drift,
+            takes_over=overwrite_drift,
         )
         survey = session.survey(
             texts=diff, claimant=claimant, installs=install and not check, anew=anew

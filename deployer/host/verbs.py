@@ -105,7 +105,8 @@ def stage(
     done = host.run("stage", *arguments, payload=payload, timeout=timeout)
     _yield_to_others(done)
     if done.status != 0:
-        hint = "the old configuration keeps serving; free some space and apply again"
+        needed = f"it needs about {len(payload) // 1024 + 1} KiB there"
+        hint = f"the old configuration keeps serving; {needed}: free some space and apply again"
         _refused(host, "stage", done, hint if "No space left" in done.last_words else "")
     return _answer(host, "stage", done, "staged")
 

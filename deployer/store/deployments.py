@@ -5,12 +5,13 @@ Names, versions, and Apache's own files. Keys, certificates and password files a
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from deployer.layouts import DEBIAN, LAYOUTS, Layout
 from deployer.platforms import Platform, Version, version_of
@@ -71,6 +72,15 @@ class Deployments:
         with self._database.reading() as connection:
             row = _row_of(connection, host)
         return None if row is None else _read(row)
+
+    def owners(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of hosts by the release that each got last."""
+        table = schema.deployments
+        owners: defaultdict[str, set[str]] = defaultdict(set)
+        with self._database.reading() as connection:
+            for release, host in connection.execute(select(table.c.release, table.c.host)):
+                owners[release].add(host)
+        return {release: frozenset(hosts) for release, hosts in owners.items()}
 
 
 def _row_of(connection: Connection, host: str) -> DeploymentRow | None:

@@ -36,6 +36,9 @@ _LARGE = 1 << 20
 _LOST_SILENTLY = "the connection was lost"
 _ENDING_WITHIN = 0.2
 _NO_STATUS = -1
+# How often a host is asked again for a session: it may allow one (MaxSessions), and clear the last
+# one away a moment after it has ended for us.
+_SESSION_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
 _PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 §5.1
 # Its type, its size in characters and in pixels, and no modes.
 _DUMB_TERMINAL = ("dumb", 80, 24, 0, 0, "")
@@ -82,11 +85,7 @@ class SSH:
         return talk.completed(status)
 
     def _execute(self, talk: Conversation) -> int:
-        try:
-            channel = self._session.open_session(timeout=talk.seconds_left)
-        except paramiko.ChannelException as error:
-            cause = f"the host opens no session for a command: {error.text}"
-            raise self._failure("run", cause) from error
+        channel = self._open(talk)
         try:
             pipes = _ChannelPipes(channel)
             self._used = True
@@ -100,6 +99,19 @@ class SSH:
             with suppress(*LOST):
                 channel.close()
         return self._exit_status(channel)
+
+    def _open(self, talk: Conversation) -> paramiko.Channel:
+        """Open a session, where one was open before after a while if need be."""
+        pauses = iter(_SESSION_PAUSES if self._used else ())
+        while True:
+            try:
+                return self._session.open_session(timeout=talk.seconds_left)
+            except paramiko.ChannelException as error:
+                pause = next(pauses, None)
+                if pause is None:
+                    cause = f"the host opens no session for a command: {error.text}"
+                    raise self._failure("run", cause) from error
+            threading.Event().wait(min(pause, talk.seconds_left))
 
     def _exit_status(self, channel: paramiko.Channel) -> int:
         if channel.exit_status != _NO_STATUS:

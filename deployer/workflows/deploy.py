@@ -167,6 +167,15 @@ def _switch(host: Host, deployment: Deployment, directory: str, step: Stepper) -
     with step(Step.ACTIVATE):
         starts = bool(deployment.kept)
         verbs.activate(host, deployment.release, directory, lease, starts=starts)
+    try:
+        _prove(host, deployment, step)
+    except StepFailed as error:
+        # The host does not listen to us any more: sudo was taken away, or a disk is read-only.
+        raise Interrupted(host.name, error.step, error.cause) from error
+
+
+def _prove(host: Host, deployment: Deployment, step: Stepper) -> None:
+    lease = deployment.switch
     with step(Step.PROBE) as say:
         timeout = deployment.probe_timeout
         found = knocks(host, deployment.expectations, deployment.clients, timeout=timeout)

@@ -23,6 +23,7 @@ from deployer.workflows import inspection
 from deployer.workflows.around import Around
 from deployer.workflows.checks import refusal
 from deployer.workflows.claims import Claimant
+from deployer.workflows.strays import strays
 from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
 from deployer.workflows.trust import Unlock
 from deployer.workflows.twins import twins
@@ -84,6 +85,8 @@ class Operator:
     """The commands of the project before and after batches and hosts."""
     overwrites_drift: bool = True
     """Whether files that somebody edited on a host may be replaced."""
+    takes_over: bool = True
+    """Whether a host may get a release although it has that of another name."""
 
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
@@ -98,7 +101,9 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
         surveyed.append((target, result))
         if isinstance(result, Surveyed) and result.plan:
             _foresee(result, operator)
-    doubles = twins(one for _, one in surveyed if isinstance(one, Surveyed))
+    reached = [one for _, one in surveyed if isinstance(one, Surveyed)]
+    doubles = twins(reached)
+    others = {} if operator.takes_over else strays(reached, operator.store.deployments)
     for target, result in surveyed:
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
@@ -106,6 +111,8 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
             failed.append(HostResult.of_error(target.name, drift))
         elif target.name in doubles:
             failed.append(HostResult.of_error(target.name, doubles[target.name]))
+        elif target.name in others:
+            failed.append(HostResult.of_error(target.name, others[target.name]))
         elif result.problems:
             wrong = [problem for found in result.problems.values() for problem in found]
             failed.append(HostResult.of_error(target.name, refusal(target.name, wrong)))

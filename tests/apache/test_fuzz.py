@@ -318,6 +318,7 @@ def only(site: dict[str, Any], **layout: str) -> Written | None:
     return write(Case(variables, NEWEST, ["CN=CA"], 1, lists=False))
 
 
+@pytest.mark.fault(66, how="raw lines that try to")
 @pytest.mark.parametrize("extra", strategies.BAD_EXTRAS)
 def test_raw_lines_cannot_leave_their_virtual_host(extra: str) -> None:
     # Apache reads a tag in quotes, on two lines, or out of a variable, as any other.
@@ -374,6 +375,7 @@ def test_a_backend_is_named_as_dns_has_it() -> None:
     assert '"https://xn--bcher-kva.example:8443/"' in written.files["sites/a.lab.conf"]
 
 
+@pytest.mark.fault(66, how="fuzzing")
 def test_what_is_not_refused_is_written_as_it_was_meant(room: Path) -> None:
     taken = run(500)
     if APACHE is None:

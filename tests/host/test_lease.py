@@ -40,6 +40,7 @@ def test_a_run_holds_the_host_from_its_first_file_to_its_confirmation(any_shell:
     assert holder(machine) == ""
 
 
+@pytest.mark.fault(48, how="another run at every step")
 def test_another_run_is_told_who_holds_the_host_at_every_step(machine: Machine) -> None:
     release, other = machine.release(), machine.release()
     name = machine.stage(release)
@@ -63,6 +64,7 @@ def test_another_run_is_told_who_holds_the_host_at_every_step(machine: Machine) 
     assert machine.current == ""
 
 
+@pytest.mark.fault(49, how="a holder silent for two minutes, and another run")
 def test_a_run_that_slept_while_another_came_and_went_is_refused_by_its_number(
     machine: Machine,
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_run_that_slept_alone_goes_on_where_it_was(machine: Machine) -> None:
     assert machine.current == release.id
 
 
+@pytest.mark.fault(50, how="a holder silent for so long")
 @pytest.mark.parametrize(
     ("seconds", "held"), [(60, True), (121, False), (-60, True), (-121, False)]
 )
@@ -159,6 +162,7 @@ def test_whatever_fails_before_the_switch_gives_the_host_back(machine: Machine) 
     assert holder(machine) == ""
 
 
+@pytest.mark.fault(50, how="a lease taken by name")
 def test_a_lease_is_broken_by_its_name_and_its_holder_fenced_out(any_shell: Machine) -> None:
     machine, release = any_shell, any_shell.release()
     gone = new_switch(machine.host, holder=BOB)

@@ -147,6 +147,7 @@ SPOILT: dict[str, tuple[dict[str, bytes], str]] = {
 }
 
 
+@pytest.mark.fault(31, how="releases that the syntax test lets pass")
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_what_the_syntax_test_would_let_pass_does_not_start(either: Machine, spoilt: str) -> None:
     replaced, complaint = SPOILT[spoilt]
@@ -180,6 +181,7 @@ def test_an_unknown_curve_does_not_start(either: Machine) -> None:
     assert "nonesuch" in refusal(either, release).cause
 
 
+@pytest.mark.fault(30)
 def test_a_syntax_error_is_shown_with_its_line(whole: Machine) -> None:
     release = whole.release(extra="Bogus on")
 
@@ -242,6 +244,7 @@ def test_a_port_that_this_apache_has_already_is_not_taken(machine: Machine) -> N
     assert machine.rehearse(machine.release(server=listen, port=port))
 
 
+@pytest.mark.fault(28)
 def test_what_was_broken_before_is_not_blamed_on_the_release(either: Machine) -> None:
     (either.sites / "shop.conf").write_text("Nonsense\n")
 
@@ -284,6 +287,7 @@ def test_a_module_is_enabled_inside_the_rehearsal_only(debian: Machine) -> None:
     assert "ssl" not in debian.observe().modules
 
 
+@pytest.mark.fault(37, how="a module that is not there")
 def test_a_missing_module_is_named(debian: Machine) -> None:
     refused = refusal(debian, debian.release(modules=("ssl", "nonesuch")))
 

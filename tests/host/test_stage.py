@@ -105,6 +105,7 @@ def test_a_flipped_bit_is_refused_and_leaves_nothing_behind(machine: Machine, sh
     assert names(machine) == set()
 
 
+@pytest.mark.fault(5, 8, how="a transfer cut off after so many bytes")
 @pytest.mark.parametrize("share", [0.2, 0.8])
 def test_a_transfer_that_breaks_off_is_refused(any_shell: Machine, share: float) -> None:
     release = any_shell.release()
@@ -118,6 +119,7 @@ def test_a_transfer_that_breaks_off_is_refused(any_shell: Machine, share: float)
     assert names(any_shell) == set()
 
 
+@pytest.mark.fault(8, how="a connection that ends within the script")
 def test_a_connection_that_breaks_off_within_the_script_runs_nothing(
     machine: Machine, sandbox: Sandbox
 ) -> None:

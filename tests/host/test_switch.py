@@ -71,6 +71,7 @@ def test_debian_gets_a_release_and_keeps_its_own_site(debian: Machine) -> None:
     }
 
 
+@pytest.mark.fault(40)
 def test_a_confirmation_may_be_repeated_when_its_answer_was_lost(machine: Machine) -> None:
     release = machine.release()
     switch = machine.deploy(release)
@@ -228,6 +229,7 @@ def test_debian_undoes_what_nobody_confirms(debian: Machine) -> None:
     assert prober.failures == ()
 
 
+@pytest.mark.fault(41)
 def test_a_confirmation_that_comes_too_late_is_refused_with_the_reason(machine: Machine) -> None:
     switch = machine.activate(machine.release(), timeout=1)
     machine.await_last("rolled_back")
@@ -238,6 +240,7 @@ def test_a_confirmation_that_comes_too_late_is_refused_with_the_reason(machine: 
     assert machine.served() is None
 
 
+@pytest.mark.fault(41, how="a confirmation during the undo")
 def test_a_confirmation_during_the_undo_waits_for_its_end(machine: Machine) -> None:
     slow = with_reload(machine, "sleep 0.5; ")
     switch = slow.activate(slow.release(), timeout=1)
@@ -277,6 +280,7 @@ def test_controller_and_timer_may_undo_at_the_same_time(machine: Machine) -> Non
     assert machine.serves(first)
 
 
+@pytest.mark.fault(42)
 def test_a_switch_whose_timer_died_is_undone_by_whoever_comes_next(machine: Machine) -> None:
     first = machine.release()
     machine.deploy(first)
@@ -326,6 +330,7 @@ def spoil(machine: Machine, name: str) -> None:
     (machine.root / "releases" / name / KEY).write_bytes(another_key())
 
 
+@pytest.mark.fault(32, how="the key of a rehearsed release is replaced")
 def test_an_apache_that_dies_of_the_reload_is_started_again_with_the_old_release(
     any_shell: Machine,
 ) -> None:
@@ -378,6 +383,7 @@ def test_a_reload_that_was_refused_has_changed_nothing(machine: Machine) -> None
     assert machine.observe().apache_pid == pid
 
 
+@pytest.mark.fault(35, how="a reload command that sleeps")
 @pytest.mark.slow
 def test_a_reload_that_hangs_is_given_up(machine: Machine) -> None:
     first = machine.release()
@@ -391,6 +397,7 @@ def test_a_reload_that_hangs_is_given_up(machine: Machine) -> None:
     assert machine.current == first.id
 
 
+@pytest.mark.fault(38)
 def test_an_old_configuration_that_was_broken_meanwhile_needs_hands(machine: Machine) -> None:
     machine.deploy(machine.release())
     switch = machine.activate(machine.release())
@@ -408,6 +415,7 @@ def test_an_old_configuration_that_was_broken_meanwhile_needs_hands(machine: Mac
         verbs.confirm(machine.host, switch)
 
 
+@pytest.mark.fault(38, how="the same, and Apache is killed")
 def test_an_apache_that_neither_configuration_can_start_needs_hands(machine: Machine) -> None:
     machine.deploy(machine.release())
     switch = machine.activate(machine.release())
@@ -424,6 +432,7 @@ def test_an_apache_that_neither_configuration_can_start_needs_hands(machine: Mac
     assert isinstance(machine.undo(switch), NeedsHands)
 
 
+@pytest.mark.fault(29, how="Apache stopped between rehearsal and switch")
 def test_an_apache_that_is_stopped_is_not_started_by_an_activation(machine: Machine) -> None:
     pid_file = Path(machine.layout.pid_file)
     os.kill(int(pid_file.read_text()), signal.SIGTERM)
@@ -486,6 +495,7 @@ def test_a_second_controller_is_told_who_holds_the_host(machine: Machine) -> Non
     machine.activate(machine.release(), holder="bob")
 
 
+@pytest.mark.fault(48, how="many activations at once")
 def test_of_many_controllers_at_once_one_gets_the_host(machine: Machine) -> None:
     for _ in range(3):
         wanted = [machine.release() for _ in range(4)]

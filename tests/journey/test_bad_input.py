@@ -42,6 +42,7 @@ def complaint(project: Path, inventory: str, *, status: int = 1, command: str = 
     return deployer(project, command, status=status).stderr
 
 
+@pytest.mark.fault(66, how="inventories with one mistake each")
 def test_every_mistake_is_named_with_file_line_and_the_nearest_name(project: Path) -> None:
     said = complaint(project, INVENTORY)
 
@@ -54,6 +55,7 @@ def test_every_mistake_is_named_with_file_line_and_the_nearest_name(project: Pat
     assert "mtls_verfy" in said
 
 
+@pytest.mark.fault(66, how="values that no quoting can hold")
 @pytest.mark.parametrize(
     "value",
     [

@@ -13,6 +13,7 @@ from tests.journey.workbench import SITE, Workbench
 APPLY = ("apply", "--yes", "--passphrase-file", "passphrase")
 
 
+@pytest.mark.fault(13)
 def test_an_unknown_host_key_is_refused_with_the_line_to_type(desk: Workbench) -> None:
     (desk.directory / "empty").touch()
 
@@ -22,6 +23,7 @@ def test_an_unknown_host_key_is_refused_with_the_line_to_type(desk: Workbench) -
     assert "deployer hosts trust web1" in said
 
 
+@pytest.mark.fault(12)
 def test_a_changed_host_key_is_refused(desk: Workbench) -> None:
     stranger = "AAAAC3NzaC1lZDI1NTE5AAAAIE3TMYLLIKlHPlMsrC3oHFzNkyEgkNTlXVKZiDbkkoMn"
     port = desk.host.ssh_port
@@ -34,6 +36,7 @@ def test_a_changed_host_key_is_refused(desk: Workbench) -> None:
     assert "ssh-keygen -R" in said
 
 
+@pytest.mark.fault(1)
 def test_a_host_that_is_down_is_unreachable(desk: Workbench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -46,6 +49,7 @@ def test_a_host_that_is_down_is_unreachable(desk: Workbench) -> None:
     assert "web1: connect" in said.stderr
 
 
+@pytest.mark.fault(30)
 def test_a_vhost_that_fails_the_syntax_test_is_never_switched(live_desk: Workbench) -> None:
     desk = live_desk
     live = desk.host.exec(["readlink", f"{desk.host.layout.root}/current"]).stdout
@@ -78,6 +82,7 @@ def test_a_port_that_the_host_listens_on_already_is_not_listened_on_twice(
     assert [one["outcome"] for one in desk.events("host", "apply")] == ["unchanged"]
 
 
+@pytest.mark.fault(28)
 def test_a_configuration_broken_before_us_is_named_as_such(live_desk: Workbench) -> None:
     desk = live_desk
     desk.host.write(f"{desk.host.layout.vhost_dir}/broken.conf", "Bogus on\n")
@@ -93,6 +98,7 @@ def test_a_configuration_broken_before_us_is_named_as_such(live_desk: Workbench)
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.fault(33)
 def test_a_probe_that_fails_rolls_back_without_a_failed_request(live_desk: Workbench) -> None:
     desk = live_desk
     live = desk.host.exec(["readlink", f"{desk.host.layout.root}/current"]).stdout
@@ -141,6 +147,7 @@ def test_a_site_that_would_serve_nothing_is_never_switched(desk: Workbench) -> N
     assert "create the directory" in said
 
 
+@pytest.mark.fault(29)
 def test_a_stopped_apache_is_not_started_behind_its_owners_back(desk: Workbench) -> None:
     pid = desk.host.read(desk.host.layout.pid_file).decode().strip()
     desk.host.exec(
@@ -153,6 +160,7 @@ def test_a_stopped_apache_is_not_started_behind_its_owners_back(desk: Workbench)
     assert "start it with" in said
 
 
+@pytest.mark.fault(60, how="a wrong passphrase")
 def test_a_wrong_passphrase_touches_no_host(desk: Workbench) -> None:
     (desk.directory / "passphrase").write_text("wrong\n")
 
@@ -191,6 +199,7 @@ def test_a_missing_apache_is_a_clear_error(fleet: Fleet, founded: Path, tmp_path
     assert "deployer apply --install installs apache2" in said
 
 
+@pytest.mark.fault(20, how="a tmpfs of 16 KiB for our releases")
 def test_a_full_disk_is_noticed_while_staging(fleet: Fleet, founded: Path, tmp_path: Path) -> None:
     desk = debian(fleet, founded, tmp_path, tmpfs={"/etc/apache2/deployer": "size=16k"})
 
@@ -220,6 +229,7 @@ def test_sudo_makes_root_of_an_ordinary_user(
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.fault(17, how="a user who is not in sudoers")
 def test_a_refused_sudo_is_named_and_nothing_happens(
     fleet: Fleet, founded: Path, tmp_path: Path
 ) -> None:
@@ -279,6 +289,7 @@ def test_an_sshd_that_forwards_nothing_is_probed_from_outside(
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.fault(1, how="a closed port, beside a host that is there")
 def test_a_dead_host_keeps_no_other_from_its_release(
     fleet: Fleet, founded: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_runs_are_on_record_with_every_host_and_every_step(
     assert "no host ended failed in the last run" in nothing
 
 
+@pytest.mark.fault(44, how="SIGKILL before the confirmation")
 def test_the_next_run_says_what_a_killed_one_has_left_and_goes_on_at_once(
     live_desk: Workbench,
 ) -> None:
@@ -76,6 +77,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(directory)], check=True)
 
 
+@pytest.mark.fault(46, how="a tmpfs of one page for the log")
 @pytest.mark.fleet
 @pytest.mark.fault(46)
 def test_a_run_whose_log_cannot_be_written_begins_no_other_host(

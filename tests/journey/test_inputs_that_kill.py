@@ -310,6 +310,7 @@ def project_with(directory: Path, files: Files) -> Path:
     return directory
 
 
+@pytest.mark.fault(31, 62, 68, how="files, lines and sites that are wrong in one way each")
 @pytest.mark.parametrize(
     "one", [*CLASS_A, *CLASS_B, *CLASS_C], ids=lambda one: one.words.replace(" ", "_")
 )

@@ -18,6 +18,7 @@ def any_host(fleet_host: FleetHost) -> FleetHost:
     return fleet_host
 
 
+@pytest.mark.fault(8, how="sshd's sessions are killed when a step begins")
 @pytest.mark.parametrize("step", [Step.STAGE, Step.REHEARSE, Step.ACTIVATE])
 def test_a_connection_lost_before_the_switch_changes_nothing(
     live_desk: Workbench, monkeypatch: pytest.MonkeyPatch, step: Step
@@ -38,6 +39,7 @@ def test_a_connection_lost_before_the_switch_changes_nothing(
     desk.apply()
 
 
+@pytest.mark.fault(39, how="sshd's sessions are killed after the switch")
 @pytest.mark.parametrize("step", [pytest.param(Step.PROBE, marks=pytest.mark.slow), Step.CONFIRM])
 def test_a_connection_lost_after_the_switch_ends_with_the_old_release_serving(
     live_desk: Workbench, monkeypatch: pytest.MonkeyPatch, step: Step

@@ -138,6 +138,7 @@ def test_a_rebuilt_host_simply_gets_a_new_certificate(live_desk: Workbench) -> N
     assert second["serial"] != first["serial"]
 
 
+@pytest.mark.fault(26)
 def test_a_file_edited_by_hand_is_replaced_when_asked(
     live_desk: Workbench,
 ) -> None:

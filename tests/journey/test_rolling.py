@@ -59,6 +59,7 @@ def test_a_canary_that_fails_stops_the_run_before_anything_else_begins(
     assert skipped["summary"] == "not begun: the canary web3 has failed"
 
 
+@pytest.mark.fault(1, how="a host's network cable is pulled")
 def test_a_host_that_cannot_be_reached_has_failed(three: FleetDesk) -> None:
     three.hosts["web2"].unplug()
 
@@ -68,6 +69,7 @@ def test_a_host_that_cannot_be_reached_has_failed(three: FleetDesk) -> None:
     assert not has_a_release(three, "web1")
 
 
+@pytest.mark.fault(1, how="a host's network cable is pulled")
 def test_failures_within_the_limit_stop_nobody(three: FleetDesk) -> None:
     three.hosts["web1"].unplug()
 

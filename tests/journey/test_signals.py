@@ -99,7 +99,7 @@ def begins(host: str, step: str) -> Callable[[Event], bool]:
     )
 
 
-@pytest.mark.fault(45)
+@pytest.mark.fault(45, how="SIGINT, SIGTERM, SIGHUP")
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
@@ -121,7 +121,7 @@ def test_the_first_signal_finishes_what_is_in_flight_and_begins_nothing_else(
         assert bool(served(three, name)) is (outcome == "changed")
 
 
-@pytest.mark.fault(45)
+@pytest.mark.fault(45, how="SIGINT between batches")
 def test_a_signal_between_batches_is_heeded_at_once(two: FleetDesk) -> None:
     with running(two, "--serial", "1", "--soak", "1h") as run:
         run.read_until(begins("controller", "soak"))
@@ -132,7 +132,7 @@ def test_a_signal_between_batches_is_heeded_at_once(two: FleetDesk) -> None:
     assert outcomes(run.events) == {"web1": "changed", "web2": "skipped"}
 
 
-@pytest.mark.fault(45)
+@pytest.mark.fault(45, how="SIGINT twice")
 def test_the_second_signal_stops_at_once_and_the_host_keeps_itself_whole(two: FleetDesk) -> None:
     two.apply()
     before = served(two)

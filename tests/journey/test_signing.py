@@ -46,6 +46,7 @@ def trusting(desk: Workbench, **client_auth: str) -> None:
     desk.write_inventory()
 
 
+@pytest.mark.fault(58, how="a run that fails between signing and switch")
 def test_a_certificate_that_never_arrived_does_not_replace_the_one_in_use(
     live_desk: Workbench,
 ) -> None:

@@ -35,6 +35,7 @@ def in_days(desk: Workbench, monkeypatch: pytest.MonkeyPatch, days: int) -> Vhos
     return status
 
 
+@pytest.mark.fault(62, how="lists that nobody renews for weeks")
 def test_revocation_lists_warn_at_half_their_time_and_are_critical_at_its_last_quarter(
     live_desk: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ def changing(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench
     return live_desk
 
 
+@pytest.mark.fault(47, how="a second run during the first")
 def test_a_second_run_with_one_state_is_told_of_the_first_and_touches_nothing(
     changing: Workbench,
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_second_run_with_one_state_is_told_of_the_first_and_touches_nothing(
     assert changing.curl().stdout == "200"
 
 
+@pytest.mark.fault(47, how="a second run during the first")
 def test_it_waits_for_the_first_if_it_may(changing: Workbench) -> None:
     with apply_paused_at(Step.CONFIRM) as first:
         ended: list[object] = []
@@ -60,6 +62,7 @@ def test_it_waits_for_the_first_if_it_may(changing: Workbench) -> None:
     assert [one["outcome"] for one in changing.events("host", "apply")] == ["unchanged"]
 
 
+@pytest.mark.fault(48, how="a run with a copy of the state, during the first")
 @pytest.mark.parametrize(
     "step", [Step.REHEARSE, pytest.param(Step.PROBE, marks=pytest.mark.slow), Step.CONFIRM]
 )
@@ -78,6 +81,7 @@ def test_a_host_that_one_state_is_at_work_on_is_left_alone_by_another(
     assert changing.curl().stdout == "200"
 
 
+@pytest.mark.fault(49, how="a run that waits while another comes and goes")
 def test_whoever_looked_before_another_came_and_went_is_refused(changing: Workbench) -> None:
     other = elsewhere(changing)
     other.vhosts = [changing.site(client_auth={"verify": "none"})]
@@ -91,6 +95,7 @@ def test_whoever_looked_before_another_came_and_went_is_refused(changing: Workbe
     assert changing.curl().stdout == "200", "what the other run brought serves"
 
 
+@pytest.mark.fault(47, 48, how="two runs at once, five hundred times")
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("states", ["one", "two"])

@@ -112,6 +112,7 @@ def test_lifetimes_are_those_of_the_profiles() -> None:
     assert client_leaf(pki().clients, "alice").not_valid_after_utc == NOW + 365 * DAY
 
 
+@pytest.mark.fault(61, how="an authority with less time than the certificate")
 def test_a_leaf_does_not_outlive_its_issuer() -> None:
     end = pki().clients.authority.certificate.not_valid_after_utc
 

@@ -94,6 +94,7 @@ def test_secrets_have_no_repr() -> None:
     assert "hunter2" not in repr(Defaults(user="u", password="hunter2", become_password="hunter2"))
 
 
+@pytest.mark.fault(67, how="an address such as `-oProxyCommand=evil`")
 @pytest.mark.parametrize(
     "variable",
     [

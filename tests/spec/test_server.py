@@ -189,6 +189,7 @@ def test_a_key_that_another_version_knows_is_unknown_and_not_ignored() -> None:
     assert "apache_vhosts[0].allow: unknown key" in line
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(
     ("second", "clash"),
     [

@@ -203,6 +203,7 @@ def test_a_new_ladder_is_later_than_the_rung_that_hosts_now_use(store: Store) ->
     assert store.crls.publish(signer, now=now)[0].last_update_utc == in_use.last_update_utc + SECOND
 
 
+@pytest.mark.fault(54)
 def test_a_clock_that_went_back_signs_no_list(store: Store) -> None:
     signer = store.unlock("clients", PASSPHRASE)
     store.crls.publish(signer, now=NOW + 2 * DAY)

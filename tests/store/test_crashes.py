@@ -100,6 +100,7 @@ def sweep(before: Path, tmp_path: Path, operation: str, *, every: int) -> None:
     assert killed
 
 
+@pytest.mark.fault(58, how="SIGKILL at every 25th write")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_store_that_is_killed_at_some_of_its_writes_keeps_its_promises(
     before: Path, tmp_path: Path, operation: str
@@ -107,6 +108,7 @@ def test_a_store_that_is_killed_at_some_of_its_writes_keeps_its_promises(
     sweep(before, tmp_path, operation, every=25)
 
 
+@pytest.mark.fault(58, how="SIGKILL at every write")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -62,6 +62,7 @@ def issue_at_once(state: Path, *, processes: int, each: int) -> None:
     assert {record.status for record in records} == {"issued"}
 
 
+@pytest.mark.fault(55, how="several processes that sign at once")
 def test_processes_that_issue_at_once_share_no_serial_and_all_is_on_record(state: Path) -> None:
     issue_at_once(state, processes=3, each=40)
 
@@ -72,6 +73,7 @@ def test_eight_processes_that_issue_two_thousand_at_once_share_no_serial(state: 
     issue_at_once(state, processes=8, each=250)
 
 
+@pytest.mark.fault(55, how="another process that signs")
 def test_a_process_waits_its_turn_with_a_deadline_and_names_who_is_before_it(state: Path) -> None:
     with process(state, WAIT_WHILE_SIGNING) as other:
         assert other.stdout is not None
@@ -91,6 +93,7 @@ def test_a_process_waits_its_turn_with_a_deadline_and_names_who_is_before_it(sta
     assert (record.status, record.revoked_at) == ("issued", None)
 
 
+@pytest.mark.fault(58, how="SIGKILL while it signs")
 def test_what_a_killed_process_intended_is_closed_and_revoked_at_the_next_opening(
     state: Path,
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_run_that_was_killed_is_told_of_once_with_what_was_in_flight(
     assert runs.read(1).ended("failed") == {"web2"}
 
 
+@pytest.mark.fault(52, how="a log of another version")
 def test_what_another_version_has_written_is_left_out(runs: Runs, tmp_path: Path) -> None:
     begin(runs).end("status 0")
     lines = (
@@ -134,6 +135,7 @@ def test_nobody_else_may_read_it(runs: Runs, tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "000001.jsonl").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.fault(46, how="/dev/full for the log")
 def test_a_full_disk_is_noticed_and_ends_nothing() -> None:
     recorder = Recorder(os.open("/dev/full", os.O_WRONLY), 1)
 

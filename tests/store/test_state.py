@@ -109,6 +109,7 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
             opening(tmp_path)
 
 
+@pytest.mark.fault(52)
 def test_a_newer_schema_is_refused(state: Path) -> None:
     connection = sqlite3.connect(state / "state.db")
     connection.execute("PRAGMA user_version = 99")
@@ -119,6 +120,7 @@ def test_a_newer_schema_is_refused(state: Path) -> None:
     assert "upgrade" in refusal.value.hint
 
 
+@pytest.mark.fault(56, how="a file that is no database")
 def test_a_file_that_is_no_database_is_damaged(state: Path) -> None:
     (state / "state.db").write_bytes(b"not a database, but long enough to be read as one" * 99)
 
@@ -127,6 +129,7 @@ def test_a_file_that_is_no_database_is_damaged(state: Path) -> None:
     assert "deployer ca restore" in refusal.value.hint
 
 
+@pytest.mark.fault(56, how="bytes overwritten")
 def test_a_torn_database_is_damaged(state: Path) -> None:
     path = state / "state.db"
     content = bytearray(path.read_bytes())
@@ -137,6 +140,7 @@ def test_a_torn_database_is_damaged(state: Path) -> None:
         open_and_close(state)
 
 
+@pytest.mark.fault(56, how="a file cut off in the middle")
 def test_a_cut_off_database_is_damaged(state: Path) -> None:
     path = state / "state.db"
     os.truncate(path, path.stat().st_size // 2)
@@ -145,6 +149,7 @@ def test_a_cut_off_database_is_damaged(state: Path) -> None:
         open_and_close(state)
 
 
+@pytest.mark.fault(55, how="`BEGIN EXCLUSIVE` by another program")
 def test_another_programs_lock_is_waited_for_and_then_named(state: Path) -> None:
     other = sqlite3.connect(state / "state.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -163,6 +168,7 @@ def limit_pages(store: Store, pages: int) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
 
+@pytest.mark.fault(57, how="a database that may not grow")
 def test_on_a_full_disk_no_certificate_leaves_and_the_disk_is_blamed(
     store: Store, state: Path
 ) -> None:

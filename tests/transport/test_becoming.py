@@ -50,6 +50,7 @@ def test_the_password_is_in_no_argument_and_no_environment(sudo_server: Sshd) ->
     assert PASSWORD not in seen
 
 
+@pytest.mark.fault(17, how="a wrong password")
 def test_a_wrong_password_is_tried_once(sudo_server: Sshd) -> None:
     with (
         logged_in(sudo_server, "admin", become=Become(password="battery staple")) as ssh,
@@ -109,6 +110,7 @@ def test_a_refusal_leaves_the_connection_usable(sudo_server: Sshd) -> None:
                 ssh.run(["true"], timeout=20)
 
 
+@pytest.mark.fault(17, how="a user who is not in sudoers, a password that is missing")
 @pytest.mark.parametrize(
     ("user", "password", "said", "hint"),
     [
@@ -131,6 +133,7 @@ def test_a_refusal_carries_the_last_words_of_sudo(
     assert "[" not in refused.value.message  # our markers are our own business
 
 
+@pytest.mark.fault(17, 18, how="a sudo that sleeps; an account whose password has expired")
 @pytest.mark.parametrize(
     ("user", "said"), [("slow", "asking the directory"), ("expired", "expired")]
 )

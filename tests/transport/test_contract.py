@@ -41,6 +41,7 @@ def test_standard_input_arrives_byte_for_byte(transport: Transport) -> None:
     assert transport.run(["cat"], stdin=every_byte, timeout=20).stdout == every_byte
 
 
+@pytest.mark.fault(67, how="arguments such as `$(id)`")
 def test_arguments_are_not_read_by_a_shell(transport: Transport) -> None:
     hostile = ["$(id) `id` 'q' \"d\" * ; exit 9\n", "", "-n", "~", "a\\b\tc", "déjà ☃", "%s", "#x"]
 

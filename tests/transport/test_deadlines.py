@@ -39,6 +39,7 @@ def helpers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if isinstance(thread, kinds)]
 
 
+@pytest.mark.fault(2, how="a listener whose queue is full: the kernel answers nothing")
 def test_a_peer_that_does_not_accept_is_given_up() -> None:
     # A full backlog: the kernel leaves the third handshake unanswered, as a black hole does.
     with socket.socket() as listener:
@@ -60,6 +61,7 @@ def test_a_peer_that_does_not_accept_is_given_up() -> None:
             filler.close()
 
 
+@pytest.mark.fault(3)
 def test_a_peer_without_a_banner_is_given_up() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -69,6 +71,7 @@ def test_a_peer_without_a_banner_is_given_up() -> None:
         connect(way_to(listener.getsockname()[1]), known_hosts=KnownHosts(), timeouts=SHORT)
 
 
+@pytest.mark.fault(4, how="a peer that says its banner and no more")
 def test_a_peer_that_falls_silent_after_its_banner_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -88,6 +91,7 @@ def test_a_peer_that_falls_silent_after_its_banner_is_given_up() -> None:
         worker.join()
 
 
+@pytest.mark.fault(4, how="SIGSTOP for sshd during key exchange, and during login")
 @pytest.mark.parametrize(
     ("at", "step"), [(KEXINIT, "key exchange: nothing"), (NEWKEYS, "authenticate: no answer")]
 )
@@ -122,6 +126,7 @@ def test_a_host_that_stops_during_a_command_is_given_up(server: Sshd) -> None:
         ssh.run(["cat"], timeout=0.5)
 
 
+@pytest.mark.fault(5, how="SIGSTOP for sshd while 14 MiB flow")
 def test_a_host_that_stops_while_much_flows_both_ways_is_given_up(server: Sshd) -> None:
     with logged_in(server) as ssh:
         timer = threading.Timer(0.1, server.freeze)
@@ -179,6 +184,17 @@ def test_a_host_that_allows_no_session_is_unreachable(
         ssh.run(["true"], timeout=10)
 
 
+@pytest.mark.fault(10, how="`MaxSessions 1` and one command after the other")
+def test_a_host_that_allows_one_session_is_given_the_time_to_end_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = tmp_path_factory.mktemp("onesession")
+    with sshd(home, extra="MaxSessions 1") as server, logged_in(server) as ssh:
+        for number in range(10):
+            said = ssh.run(["echo", str(number)], timeout=10).stdout
+            assert said == f"{number}\n".encode()
+
+
 def test_a_refused_forwarding_is_an_error_of_its_own(sudo_server: Sshd) -> None:
     with logged_in(sudo_server, "forbidden") as ssh, pytest.raises(ForwardingRefused):
         ssh.dial("127.0.0.1", sudo_server.port, timeout=5)
@@ -228,6 +244,7 @@ def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd,
         subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
+@pytest.mark.fault(6, how="a host in a namespace loses its address")
 def test_a_peer_that_vanished_is_found_in_three_intervals(
     far_server: tuple[Sshd, str, str], tmp_path: Path
 ) -> None:

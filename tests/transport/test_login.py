@@ -48,6 +48,7 @@ def agent(tmp_path: Path, *keys: Path) -> Iterator[Path]:
             process.terminate()
 
 
+@pytest.mark.fault(13)
 def test_an_unknown_host_is_refused_before_authentication(talkative: Sshd) -> None:
     target = way_to(talkative.port, key=talkative.key)
     before = len(talkative.log())
@@ -67,6 +68,7 @@ def test_an_unknown_host_is_refused_before_authentication(talkative: Sshd) -> No
     assert target.user not in log.partition("Connection from")[2]
 
 
+@pytest.mark.fault(12)
 def test_a_changed_host_key_is_refused_before_authentication(
     talkative: Sshd, tmp_path: Path
 ) -> None:
@@ -97,6 +99,7 @@ def test_the_log_of_those_tests_would_show_an_attempt(talkative: Sshd) -> None:
         assert "userauth-request" in talkative.log_from(before, until="Accepted publickey")
 
 
+@pytest.mark.fault(14, how="`@revoked` in known_hosts")
 def test_a_revoked_host_key_is_refused(server: Sshd, target: Route) -> None:
     known = server.known_hosts()
     known.add(f"@revoked * {server.host_key()}\n@revoked * {server.host_key('rsa')}")
@@ -277,6 +280,7 @@ def test_a_closed_connection_leaves_no_thread_behind(server: Sshd, target: Route
     assert set(threading.enumerate()) == before
 
 
+@pytest.mark.fault(1, how="a closed port")
 def test_a_refused_connection_is_unreachable_and_says_where() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -286,6 +290,7 @@ def test_a_refused_connection_is_unreachable_and_says_where() -> None:
             connect(way_to(port), known_hosts=KnownHosts())
 
 
+@pytest.mark.fault(1, how="a name that nobody knows")
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "a" * 70, ""])
 def test_a_name_that_does_not_resolve_is_unreachable(name: str) -> None:
     with pytest.raises(Unreachable, match=r"web1: connect: ") as refused:

@@ -66,6 +66,7 @@ def refused(reach: Reach, *options: tuple[str, str], **said: str) -> Unreachable
     return caught.value
 
 
+@pytest.mark.fault(13, how="an empty known_hosts, with the program ssh")
 def test_an_unknown_host_is_refused(reach: Reach) -> None:
     error = refused(reach, known="")
 
@@ -73,6 +74,7 @@ def test_an_unknown_host_is_refused(reach: Reach) -> None:
     assert "deployer hosts trust web1" in error.hint
 
 
+@pytest.mark.fault(12, how="another key in known_hosts, with the program ssh")
 def test_a_changed_host_key_is_refused(reach: Reach, server: Sshd, tmp_path: Path) -> None:
     other = keygen(tmp_path / "other", "ed25519")
     known = f"[127.0.0.1]:{server.port} {Path(f'{other}.pub').read_text()}"
@@ -95,6 +97,7 @@ def test_a_refused_login_says_what_ssh_said(reach: Reach, tmp_path: Path) -> Non
     assert "Permission denied" in error.message
 
 
+@pytest.mark.fault(1, how="a closed port and an unknown name, with the program ssh")
 def test_a_closed_port_and_a_name_that_does_not_resolve_are_told(reach: Reach) -> None:
     closed = refused(reach, ("port", "1"))
     unknown = refused(reach, address="nowhere.invalid")
@@ -110,6 +113,7 @@ def test_a_mistake_in_ssh_config_is_told(reach: Reach, tmp_path: Path) -> None:
     assert refused(reach, config_file=str(tmp_path / "ssh_config")).step == "ssh_config"
 
 
+@pytest.mark.fault(3, how="SIGSTOP for the sshd that listens, with the program ssh")
 def test_a_silent_host_is_given_up(reach: Reach, server: Sshd) -> None:
     os.kill(server.listener(), 19)
     try:

@@ -180,6 +180,7 @@ def test_a_jump_host_that_forwards_nothing_says_so(
             pass
 
 
+@pytest.mark.fault(11, how="SIGSTOP for the sshd of a jump host")
 def test_what_lies_behind_a_jump_host_may_be_silent(neighbourhood: Neighbourhood) -> None:
     way = neighbourhood
     short = Deadlines(connect=0.5, handshake=0.5, authenticate=0.5)
@@ -232,6 +233,7 @@ def test_a_proxy_command_ends_with_its_connection(neighbourhood: Neighbourhood) 
     wait_for(lambda: marker.exists() or None, "end of the ProxyCommand")
 
 
+@pytest.mark.fault(10, how="`MaxStartups 1` and six logins at once")
 def test_a_busy_host_is_tried_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("busy")
     with sshd(home, extra="MaxStartups 1\nLoginGraceTime 20") as busy:
@@ -266,6 +268,7 @@ def test_a_new_host_is_believed_once_where_ssh_config_says_so(
     assert known.read_text() == f"web {way.target.host_key()}\n"
 
 
+@pytest.mark.fault(14, how="`RevokedHostKeys`")
 @pytest.mark.parametrize("accept", ["yes", "accept-new"])
 def test_a_key_in_the_file_of_revoked_ones_is_never_believed(
     neighbourhood: Neighbourhood, accept: str
@@ -352,6 +355,7 @@ def test_a_host_with_a_certificate_of_a_known_authority_is_known(
         assert ssh.run(["true"], timeout=10).status == 0
 
 
+@pytest.mark.fault(14, how="`ssh-keygen -s` for other names and by others, `@revoked`")
 @pytest.mark.parametrize(
     ("known", "alias", "said"),
     [
@@ -384,6 +388,7 @@ def test_a_host_known_by_its_key_needs_no_certificate(certified: Sshd, tmp_path:
         assert ssh.run(["true"], timeout=10).status == 0
 
 
+@pytest.mark.fault(14, how="`ssh-keygen -s -V` for other years")
 @pytest.mark.parametrize(
     ("options", "said"),
     [

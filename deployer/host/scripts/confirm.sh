@@ -3,7 +3,8 @@
 # Renaming the plan decides, once and for all; everything after that may be interrupted, and is
 # then left to the next confirm or the next activation.
 #
-# Exit: 0 confirmed, 10 too late, the host has rolled back, 11 and needs hands.
+# Exit: 0 confirmed, 1 not, and the timer will undo it, 10 too late, the host has rolled back, 11 and
+# needs hands.
 
 token=$1
 keep=$2
@@ -15,6 +16,8 @@ ln -sf "$$" "$state/working.$token" 2>/dev/null
 if ! mv "$state/pending.$token" "$confirmed" 2>/dev/null &&
   ! grep -qxF "token=$token" "$confirmed" 2>/dev/null; then
   rm -f "$state/working.$token"
+  # A disk that has become read-only: it is for the timer to end what nobody can confirm.
+  [ ! -e "$state/pending.$token" ] || fail "cannot write below $state"
   await 40 test ! -e "$state/undoing.$token"
   verdict
   echo "this activation is not the latest any more" >&2

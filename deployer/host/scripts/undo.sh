@@ -46,6 +46,8 @@ if nothing_to_undo; then
   verdict
   exit 0
 fi
+# On a disk that has become read-only the plan keeps its name.
+[ -e "$plan" ] || plan=$state/pending.$token
 plan_of "$plan"
 journal "undo $token: $why"
 
@@ -83,6 +85,12 @@ if ! reload_and_wait; then
   else
     start_and_wait || outcome=needs_hands
   fi
+fi
+
+# A disk that has become read-only keeps its links, whatever we do.
+if [ "$(live_release)" != "$old" ]; then
+  outcome=needs_hands
+  why="$why; cannot put back what $root/current was"
 fi
 
 remember "$outcome" "$why"
