@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, NeedsHands
 from deployer.fleet.executor import in_parallel
 from deployer.fleet.stopping import StopSign
 from deployer.host import verbs
@@ -105,9 +105,9 @@ class Rollout:
             return skipped(name, self._gate.reason)
         try:
             return switch(ready, self._listen) if ready else deploy(deployment, self._listen)
-        except DeployerError:
+        except DeployerError as error:
             # Here rather than where it is yielded: others are about to begin.
-            self._gate.failed(name)
+            self._gate.failed(name, needs_hands=isinstance(error, NeedsHands))
             raise
 
     def _soak(self) -> None:
@@ -143,10 +143,15 @@ class Gate:
         """Why nothing begins any more; nothing as long as hosts may."""
         return self._reason or ("interrupted" if self._stop.is_up else "") or self._halted()
 
-    def failed(self, name: str) -> None:
-        """Take notice of a host that has failed."""
+    def failed(self, name: str, *, needs_hands: bool = False) -> None:
+        """
+        Take notice of a host that has failed.
+
+        One that serves neither the old nor the new ends the run, whatever number may fail.
+        """
         with self._lock:
             self._failed.add(name)
+            self._close(f"{name} needs hands" if needs_hands else "")
             self._close(self._strategy.at_once(name, len(self._failed)))
 
     def close_after(self, batch: Collection[str]) -> None:
