@@ -201,7 +201,7 @@ def undo(host: Host, token: str, why: str, *, timeout: float = 90) -> HostError 
     """
     done = host.run("undo", token, "now", why, timeout=timeout)
     if done.status == ROLLED_BACK:
-        return RolledBack(host.name, "probe", why, hint=ROLLED_BACK_HINT)
+        return RolledBack(host.name, "probe", _whole(why, done), hint=ROLLED_BACK_HINT)
     if done.status == 0:
         return None
     return _needs_hands(host, "roll back", _cause(done))
@@ -234,6 +234,12 @@ def _yield_to_others(done: Completed) -> None:
     if done.status == LOCKED:
         message = f"another run is at work here: {done.last_words}"
         raise Locked(message, hint="let it finish, and apply again")
+
+
+def _whole(why: str, done: Completed) -> str:
+    """Add to our reason what the host did for another, or beyond it: started a dead Apache."""
+    said = _cause(done)
+    return said if said.startswith(why.replace("\n", " ")) else f"{why}; {said}"
 
 
 ROLLED_BACK_HINT = "the host is back on the release that served before"

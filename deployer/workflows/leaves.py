@@ -8,7 +8,7 @@ from deployer.apache.material import Leaf
 from deployer.decision import ASKED_FOR, Held, Wanted, reason_to_issue
 from deployer.observation import Observation
 from deployer.pki import pem
-from deployer.pki.authority import Signer
+from deployer.pki.authority import Authority, Signer
 from deployer.pki.issue import LeafRequest
 from deployer.pki.keys import key_digest, private_key_pem
 from deployer.pki.names import LONGEST_COMMON_NAME, subject_alternative_names
@@ -83,10 +83,18 @@ def decide(
         )
         reason = reason_to_issue(wanted, held, found, now) or (ASKED_FOR if anew else None)
         if reason is not None:
-            due[vhost.slug] = reason
+            due[vhost.slug] = reason + _cut(vhost, issuer, now)
         elif held is not None:
             kept[vhost.slug] = Leaf(fullchain=held.fullchain, key_digest=held.key_digest)
     return Decision(kept=kept, due=due)
+
+
+def _cut(vhost: VhostSpec, issuer: Authority, now: datetime) -> str:
+    """Say of a certificate that its authority will end first, and it with that."""
+    end = issuer.certificate.not_valid_after_utc
+    if now + vhost.lifetime <= end:
+        return ""
+    return f"; it will end with its authority on {end:%Y-%m-%d}"
 
 
 def _supplied(vhost: VhostSpec, found: Observation, supplies: Supplies) -> Leaf | None:

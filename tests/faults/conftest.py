@@ -1,15 +1,24 @@
-"""A CA to start from, as in the journeys."""
-
-from pathlib import Path
+"""A CA to start from, as in the journeys, and desks for faults that take a whole host."""
 
 import pytest
 
-from tests.journey.workbench import found_ca
+from tests.hosts.fleet import FleetHost
+from tests.journey.conftest import desk, founded, live_desk
+from tests.journey.workbench import Workbench
+
+__all__ = ["desk", "founded", "live_desk"]
 
 
-@pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project directory with a CA and alice's certificate, to copy from."""
-    directory = tmp_path_factory.mktemp("founded")
-    found_ca(directory)
-    return directory
+@pytest.fixture
+def any_host(fleet_host: FleetHost) -> FleetHost:
+    """The host of the desks."""
+    return fleet_host
+
+
+@pytest.fixture
+def changing(live_desk: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """A host that lets in the certified alone, and is to let in everybody."""
+    monkeypatch.chdir(live_desk.directory)
+    live_desk.vhosts = [live_desk.site(client_auth={"verify": "optional"})]
+    live_desk.write_inventory()
+    return live_desk

@@ -83,11 +83,12 @@ fi
 await 20 test -L "$state/timer.$token" || abandon "the dead-man timer did not start"
 journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"
 
+died=
 undo_now() {
   journal "activate $token: $1"
   # An undo that the timer began waits until this script touches nothing any more.
   rm -f "$state/working.$token"
-  sh "$undo" "$token" now "$1"
+  sh "$undo" "$token" now "$1" "$died"
   exit $?
 }
 

@@ -49,7 +49,7 @@ noted() {
     grep -v -e AH00558 -e '^Action' -e 'log may have more' "$state/reload.log"
     for directory in $private_dirs; do
       find "$directory" -name '*error*' -mmin -1 -exec tail -n 20 {} + |
-        grep -e ':emerg\]' -e ':alert\]' -e ':crit\]'
+        grep -e ':emerg\]' -e ':alert\]' -e ':crit\]' -e ': AH00072: '
     done
   } 2>/dev/null | sed 's/^\(\[[^]]*\] \)*//' | awk 'NF && !seen[$0]++' | tail -n 5
 }
@@ -199,9 +199,27 @@ reload_ended() {
   ! running "$reload"
 }
 
+# Hundredths of a second, on Linux of a clock that nobody sets.
+ticks() {
+  up=
+  { read -r up _ </proc/uptime; } 2>/dev/null
+  case $up in
+    *.??) printf '%s\n' "${up%.*}${up#*.}" ;;
+    *) printf '%s00\n' "$(date +%s)" ;;
+  esac
+}
+
+# since TICKS: how long ago that was, in words.
+since() {
+  passed=$(($(ticks) - $1))
+  printf '%s.%02d s\n' "$((passed / 100))" "$((passed % 100))"
+}
+
 # Wait for positive evidence; exit codes of a reload prove nothing. Nor may one that hangs, in a
-# queue of systemd's perhaps, keep an undo from its turn.
+# queue of systemd's perhaps, keep an undo from its turn. Sets `died` to the time at which Apache
+# was found to have ended of it.
 reload_and_wait() {
+  died=
   find_apache || return 1
   parent=$apache
   before=$(generation)
@@ -210,7 +228,9 @@ reload_and_wait() {
   { exec >/dev/null 2>&1 && noting reload_apache; } &
   reload=$!
   await 20 reload_ended && wait "$reload" && await 20 reloaded_or_dead &&
-    new_generation "$before" "$state/generation" && find_apache
+    new_generation "$before" "$state/generation" && find_apache && return 0
+  running "$parent" || died=$(ticks)
+  return 1
 }
 
 start_and_wait() {

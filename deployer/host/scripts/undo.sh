@@ -1,4 +1,6 @@
-# undo TOKEN now WHY | undo TOKEN after SECONDS: bring back what served before the switch.
+# undo TOKEN now WHY [DIED] | undo TOKEN after SECONDS: bring back what served before the switch.
+#
+# DIED is when a reload was seen to end Apache, in ticks.
 #
 # This text lies on the host before anything is switched, and needs nothing from the controller,
 # no free disk space, and no configuration that passes a test. It is started three ways: by the
@@ -15,8 +17,12 @@ case $2 in
     # nanosleep counts monotonic time: a clock that jumps changes nothing.
     sleep "$3"
     why="no confirmation within $3 s"
+    gone=
     ;;
-  now) why=$(printf '%s' "$3" | tr '\n' ' ') ;;
+  now)
+    why=$(printf '%s' "$3" | tr '\n' ' ')
+    gone=${4:-}
+    ;;
 esac
 
 plan=$state/undoing.$token
@@ -83,7 +89,14 @@ if ! reload_and_wait; then
     # Refused, so whatever runs still runs. Is it what ran before the switch?
     ! new_generation "$(sed -n 's/^generation=//p' "$plan")" "$plan" || outcome=needs_hands
   else
-    start_and_wait || outcome=needs_hands
+    gone=${gone:-$died}
+    if ! start_and_wait; then
+      outcome=needs_hands
+    elif [ -n "$gone" ]; then
+      why="$why; Apache had ended, was started again, and was away for $(since "$gone")"
+    else
+      why="$why; Apache had ended, and was started again"
+    fi
   fi
 fi
 
