@@ -29,7 +29,11 @@ exec apache2ctl start
 
 # Others need what we do not; Debian's own configuration has it.
 _WITH_SFTP = """
-echo 'Subsystem sftp internal-sftp' >>/etc/ssh/sshd_config && kill -HUP "$(cat /run/sshd.pid)"
+echo 'Subsystem sftp internal-sftp' >>/etc/ssh/sshd_config
+sshd=$(cat /run/sshd.pid)
+kill "$sshd"
+while kill -0 "$sshd" 2>/dev/null; do sleep 0.01; done
+/usr/sbin/sshd
 """
 
 
