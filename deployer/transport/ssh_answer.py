@@ -96,16 +96,16 @@ _PORTS = 1 << 16
 
 def _says_nothing_of_hosts(file: Path) -> bool:
     try:
-        content = file.read_bytes()
+        lines = file.read_bytes().splitlines()
     except OSError:
         return False
-    # Tokens for the port, and for a digest of host and port: ssh may have put in those of ANYBODY.
-    if b"%p" in content or b"%C" in content:
-        return False
-    return not any(_selects(line) for line in content.splitlines())
+    return not any(_selects(line) for line in lines if not line.lstrip().startswith(b"#"))
 
 
 def _selects(line: bytes) -> bool:
+    # Tokens for the port, and for a digest of host and port: ssh may have put in those of ANYBODY.
+    if b"%p" in line or b"%C" in line:
+        return True
     found = _SELECTS.match(line)
     if found is None:
         return False

@@ -38,7 +38,7 @@ def routes(config: SshConfig, file: Path, addresses: Sequence[str]) -> list[Rout
 
 
 SAME = [
-    "",
+    "  # Host web1\n#  ProxyCommand ssh -W %h:%p gateway\n",
     "Compression yes\nUser deploy\n",
     "Host *\n  IdentityFile ~/keys/%h\n  SendEnv LANG\n",
     "  host = *\nServerAliveInterval 5\nMatch all\nUser other\nInclude more/*\n",
