@@ -1,12 +1,12 @@
 # What a contributor types. Each target does its own set-up; a second run finds it done.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults bench check format lock clean
+.PHONY: help demo test test-all faults bench bench-fleet check format lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Written last: an interrupted set-up is done again.
 READY := $(VENV)/.ready
-SCRIPTS = $(shell find deployer tests -name '*.sh') $(wildcard scripts/*) .ci/run
+SCRIPTS = $(shell find deployer tests -name '*.sh') $(wildcard scripts/*) .ci/run benchmarks/fleet/peers/issue
 # For example: make test PYTEST_ARGS="-n 4 -k rollback"
 PYTEST_ARGS :=
 # One worker a core: most tests wait for a server or a timer.
@@ -40,10 +40,15 @@ faults: $(READY)  ## the tests of the fault matrix, and docs/faults.md from what
 	$(PYTHON) -m pytest $(WORKERS) -m fault --fault-results build/faults.json $(PYTEST_ARGS); \
 	    status=$$?; $(PYTHON) -m tests.faults.page build/faults.json && exit $$status
 
-bench: $(READY)  ## what books, files and inventories cost, against the bare libraries and Ansible
+bench: bench-fleet  ## what books, files, inventories and runs cost, against bare libraries and Ansible
 	@$(PYTHON) -m benchmarks.pki
 	@$(PYTHON) -m benchmarks.render
 	@$(PYTHON) -m benchmarks.inventory
+
+# For example: make bench-fleet BENCH_ARGS="--hosts 5 --runs 1 --quick"
+BENCH_ARGS :=
+bench-fleet: $(READY)  ## runs over 20, 50 and 100 hosts, against `ssh host true`
+	@$(PYTHON) -m benchmarks.fleet $(BENCH_ARGS)
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(PYTHON) -m ruff format --check

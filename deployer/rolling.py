@@ -72,11 +72,11 @@ class Strategy:
         rest = [name for name in ordered if name not in self.canaries]
         found = [first] if first else []
         sizes = list(self.serial) or [Share(max(1, len(rest)))]
-        total = len(rest)
-        while rest:
+        total, begun = len(rest), 0
+        while begun < total:
             size = (sizes.pop(0) if len(sizes) > 1 else sizes[0]).of(total)
-            found.append(tuple(rest[:size]))
-            rest = rest[size:]
+            found.append(tuple(rest[begun : begun + size]))
+            begun += size
         return tuple(found)
 
     def at_once(self, name: str, failed: int) -> str:

@@ -1,8 +1,19 @@
 """Promises of speed, held as ratios: a busy machine slows both sides."""
 
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
 from benchmarks import inventory, render
+from benchmarks.fleet.page import page
+from benchmarks.fleet.relay import distance
+from tests.hosts.network import unavailable
 
 
 @pytest.mark.slow
@@ -17,3 +28,52 @@ def test_ten_thousand_hosts_are_listed_in_about_a_second() -> None:
 
     assert ours.seconds <= 2
     assert ours.megabytes <= inventory.MEGABYTES
+
+
+def test_a_distance_is_what_it_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                while data := connection.recv(100):
+                    connection.sendall(data)
+
+        worker = threading.Thread(target=answer)
+        worker.start()
+        here = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            distance(0.1, [here]) as (port,),
+            socket.create_connection(("127.0.0.1", port)) as far,
+        ):
+            taken = []
+            for _ in range(6):
+                begun = time.monotonic()
+                far.sendall(b"ping")
+                assert far.recv(100) == b"ping"
+                taken.append(time.monotonic() - begun)
+        # TCP's own handshake is part of the first; a busy machine is late now and then.
+        assert taken[0] >= 0.2
+        assert 0.1 <= min(taken) < 0.15
+        worker.join()
+
+
+@pytest.mark.slow
+@pytest.mark.fleet
+def test_runs_over_hosts_are_measured_and_written_down(tmp_path: Path) -> None:
+    if reason := unavailable():
+        pytest.skip(reason)
+    file = tmp_path / "figures.json"
+    argv = [sys.executable, "-m", "benchmarks.fleet", "--hosts", "2", "--runs", "1", "--quick"]
+
+    said = subprocess.run(
+        [*argv, "--json", str(file)], capture_output=True, text=True, check=True
+    ).stdout
+
+    found = json.loads(file.read_text())
+    (size,) = found["sizes"]
+    ours = size["contenders"]["deployer"]
+    assert set(ours) == {"first apply", "no-op apply", "rotate", "plan", "status"}
+    assert all(took["seconds"] > 0 and took["ratio"] > 0 for took in ours.values())
+    assert "no-op apply" in said
+    assert "| deployer | no-op apply |" in page(found)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from deployer.host.script import Host, Stranger, Whereabouts
 from deployer.spec.connection import Connection
-from deployer.transport import Transport
+from deployer.transport import Transport, key_exchange_of
 
 
 class Connect(Protocol):
@@ -35,6 +35,10 @@ class Workplace:
         """Reach a host; raise `Unreachable`."""
         connection = where.connection
         return Host(connection.name, self._transport(connection), where.layout, connection.address)
+
+    def key_exchange(self, host: str) -> str:
+        """Say which key exchange protects the connection to a host, if there is one."""
+        return key_exchange_of(self._open[host]) if host in self._open else ""
 
     def close(self) -> None:
         """Give every connection back."""

@@ -7,7 +7,7 @@ it shows in process lists and in sudo's log, and is read by whatever login shell
 
 import shlex
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from ipaddress import ip_address
 
@@ -102,6 +102,7 @@ def _run(
     return transport.run(argv, stdin=script + payload, timeout=timeout)
 
 
+@lru_cache(maxsize=64)
 def script_text(verb: str, layout: Layout | None) -> str:
     """
     Put together the preamble, the words that all verbs share, and the verb itself.

@@ -8,6 +8,7 @@ down. Bad input is a `Problem`, never an exception: an operator deserves all of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 
 from cryptography import x509
@@ -80,6 +81,8 @@ def _check_leaf(
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
 
+# Of authorities it is asked again for every host; what is signed stays signed.
+@lru_cache(maxsize=1024)
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Say whether the issuer's key really signed the certificate."""
     if certificate.issuer != issuer.subject:

@@ -34,14 +34,20 @@ class Authorities:
 
         An imported CA that can have no authority below it stands for all of them.
         """
-        with self._database.reading() as connection:
+
+        def read(connection: Connection) -> Authority:
             return self.get(connection, _choose(connection, name, _ACTIVE)[-1].id)
+
+        return self._database.remembered(("current", name), read)
 
     def trusted(self, name: str) -> tuple[Authority, ...]:
         """List the generations of an authority that hosts should trust, oldest first."""
-        with self._database.reading() as connection:
+
+        def read(connection: Connection) -> tuple[Authority, ...]:
             chosen = _choose(connection, name, _TRUSTED)
             return tuple(self.get(connection, row.id) for row in chosen)
+
+        return self._database.remembered(("trusted", name), read)
 
     def list(self) -> tuple[Authority, ...]:
         """List every generation of every authority, in the order they were made."""
@@ -49,7 +55,8 @@ class Authorities:
 
     def records(self) -> tuple[AuthorityRecord, ...]:
         """List every generation of every authority, with how things stand, as they were made."""
-        with self._database.reading() as connection:
+
+        def read(connection: Connection) -> tuple[AuthorityRecord, ...]:
             return tuple(
                 AuthorityRecord(
                     authority=self.get(connection, row.id),
@@ -61,6 +68,8 @@ class Authorities:
                 )
                 for row in register.everyone(connection)
             )
+
+        return self._database.remembered("authorities", read)
 
     def unlock(self, name: str, passphrase: str, *, generation: int | None = None) -> Signer:
         """Open the key of the generation that issues now, or of another."""
@@ -110,6 +119,8 @@ class Authorities:
 
     def of_row(self, row_id: int) -> Authority:
         """Read an authority of whose row the number is known."""
+        if row_id in self._known:
+            return self._known[row_id]
         with self._database.reading() as connection:
             return self.get(connection, row_id)
 

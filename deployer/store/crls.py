@@ -150,8 +150,11 @@ class Crls:
 
     def current(self, authority: Authority) -> tuple[CRL, ...]:
         """Read the ladder of one authority, the first rung first."""
-        with self._database.reading() as connection:
+
+        def read(connection: Connection) -> tuple[CRL, ...]:
             return _ladder(connection, register.id_of(connection, authority.certificate))
+
+        return self._database.remembered(("ladder", authority.certificate), read)
 
     def due(self, now: datetime) -> tuple[Authority, ...]:
         """

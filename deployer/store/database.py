@@ -6,12 +6,12 @@ is refused when others can read it, when it is damaged, and when a newer program
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -29,6 +29,8 @@ from deployer.store.faults import (
 )
 from deployer.store.lock import held
 from deployer.store.migrations import migrate
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Database:
         self.path = path
         self._lock_timeout = lock_timeout
         self._engine = engine.connect(path, lock_timeout)
+        self._stamp: object = None
+        self._remembered: dict[Hashable, Any] = {}
 
     @classmethod
     def create(cls, directory: Path, *, now: datetime, lock_timeout: float) -> Self:
@@ -123,12 +127,39 @@ class Database:
         with explained(self.path), self._engine.begin() as connection:
             yield connection
 
+    def remembered(self, what: Hashable, read: Callable[[Connection], Value]) -> Value:
+        """
+        Read something once, as long as nobody writes, whichever process that is.
+
+        A run asks the same of every one of its hosts. Every commit changes one of the two files.
+        """
+        stamp = self._files()
+        if stamp != self._stamp:
+            self._stamp, self._remembered = stamp, {}
+        known = self._remembered
+        if what not in known:
+            with self.reading() as connection:
+                known[what] = read(connection)
+        value: Value = known[what]
+        return value
+
+    def _files(self) -> object:
+        found = []
+        for name in (self.path.name, f"{self.path.name}-wal"):
+            with suppress(FileNotFoundError):
+                stat = self.path.with_name(name).stat()
+                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        return found
+
     @contextmanager
     def writer(self, *, wait: bool = True) -> Iterator[Writer]:
         """Become the only writer, when the one before is done."""
         timeout = self._lock_timeout if wait else 0
         with held(self.path.with_name("state.lock"), timeout=timeout):
-            yield Writer(engine=self._engine.execution_options(writes=True), path=self.path)
+            try:
+                yield Writer(engine=self._engine.execution_options(writes=True), path=self.path)
+            finally:
+                self._remembered = {}  # at once, however coarse the clock of the file system is
 
     def is_vacant(self) -> bool:
         """Say whether it is a state of ours in which nothing was ever founded."""

@@ -6,7 +6,7 @@ Names, versions, and Apache's own files. Keys, certificates and password files a
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -20,6 +20,8 @@ from deployer.store import chain, rows, schema
 from deployer.store.chain import Kind
 from deployer.store.database import Database
 from deployer.store.rows import DeploymentRow
+
+_AT_ONCE = 500  # variables of a statement; SQLite may allow no more than 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,8 @@ class Deployments:
         """Note what hosts have now. What is on record already is not written again."""
         given = {one.host: one for one in deployed}
         with self._database.reading() as connection:
-            news = [one for one in given.values() if not _is_known(connection, one)]
+            known = _rows_of(connection, list(given))
+            news = [one for one in given.values() if not _is_known(known.get(one.host), one)]
         if not news:
             return
         with self._database.writer() as writer, writer.transaction() as connection:
@@ -88,9 +91,20 @@ def _row_of(connection: Connection, host: str) -> DeploymentRow | None:
     return DeploymentRow._make(found[0]) if found else None
 
 
-def _is_known(connection: Connection, one: Deployed) -> bool:
-    row = _row_of(connection, one.host)
-    return row is not None and _row(one, row.id)._replace(at=row.at) == row
+def _rows_of(connection: Connection, hosts: Sequence[str]) -> dict[str, DeploymentRow]:
+    """Read the rows of many hosts, a bounded number with each question."""
+    found: list[DeploymentRow] = []
+    for at in range(0, len(hosts), _AT_ONCE):
+        some = hosts[at : at + _AT_ONCE]
+        where = f"host IN ({', '.join('?' * len(some))})"
+        found += map(DeploymentRow._make, rows.read(connection, schema.deployments, where, some))
+    return {row.host: row for row in found}
+
+
+def _is_known(row: DeploymentRow | None, one: Deployed) -> bool:
+    if row is None or row.release != one.release:
+        return False
+    return _row(one, row.id)._replace(at=row.at) == row
 
 
 def _replaced(connection: Connection, one: Deployed) -> DeploymentRow:

@@ -55,3 +55,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give the connection back. Safe to call twice."""
+
+
+def key_exchange_of(transport: Transport) -> str:
+    """
+    Say which key exchange protects a transport, by the name of RFC 4253 §7.1.
+
+    Nothing where there is none, and where only the program ssh knows.
+    """
+    found = getattr(transport, "key_exchange", "")
+    return found if isinstance(found, str) else ""

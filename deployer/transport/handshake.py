@@ -41,9 +41,15 @@ _BUSY = re.compile(r"MaxStartups|Not allowed at this time")
 
 def exchange_keys(
     route: Route, session: paramiko.Transport, wire: Wire, known: Known, timeouts: Deadlines
-) -> None:
-    """Exchange keys with whoever is there; raises `Dropped` or another `Unreachable`."""
+) -> str:
+    """
+    Exchange keys with whoever is there, and return the name of the exchange (RFC 4253 §7.1).
+
+    Raises `Dropped` or another `Unreachable`.
+    """
     negotiate(route, session, known)
+    agreed = _Noting(session._kex_info)  # type: ignore[attr-defined]  # noqa: SLF001
+    session._kex_info = agreed  # type: ignore[attr-defined]  # noqa: SLF001
     # Ours is the only clock: theirs would end the wait without saying that time was up.
     session.banner_timeout = session.handshake_timeout = timeouts.handshake + 60
     opening = b""
@@ -59,6 +65,17 @@ def exchange_keys(
             else:
                 cause = str(error) or "the connection was closed"
             raise _lost(route, wire, step, cause, opening, silent=rang.is_set()) from error
+    return agreed.last.removesuffix("@libssh.org")  # a name of curve25519-sha256 from before
+
+
+class _Noting(dict[str, object]):
+    """The exchanges that paramiko knows; notes which is taken, for paramiko forgets it."""
+
+    last = ""
+
+    def __getitem__(self, name: str) -> object:
+        self.last = name
+        return super().__getitem__(name)
 
 
 def _lost(

@@ -56,7 +56,10 @@ class SSH:
         *,
         become: Become | None,
         timeouts: Deadlines,
+        key_exchange: str = "",
     ) -> None:
+        self.key_exchange = key_exchange
+        """The name of the exchange that protects it."""
         self._host = host
         self._session = session
         self._wire = wire

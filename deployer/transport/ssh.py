@@ -112,14 +112,21 @@ def connect(
         wire = _wire(route, timeouts, through)
         session = paramiko.Transport(wire.connection)
         try:
-            exchange_keys(route, session, wire, known, timeouts)
+            exchange = exchange_keys(route, session, wire, known, timeouts)
             check_host_key(route, session, known, known_hosts)
             login.log_in(session, wire.connection, timeout=timeouts.authenticate)
         except BaseException:
             close_session(session, wire.connection)
             wire.release()
             raise
-        return SSH(route.name, session, wire, become=route.become, timeouts=timeouts)
+        return SSH(
+            route.name,
+            session,
+            wire,
+            become=route.become,
+            timeouts=timeouts,
+            key_exchange=exchange,
+        )
 
     return persistently(reach, within=timeouts.handshake)
 

@@ -3,14 +3,17 @@ ssh_config(5), as `ssh` itself reads it.
 
 `ssh -G` prints what holds for a host after Host, Match, Include, canonical names and tokens: no
 second reading of that language can differ from the first. It costs a few milliseconds for each
-host, once. Where there is no such program there is no configuration for it either.
+host, once; or for all of them together, where nothing is said of any one host (`ssh_answer`).
+Where there is no such program there is no configuration for it either.
 """
 
 import getpass
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,13 +25,12 @@ from deployer.spec.ssh_arguments import Option
 from deployer.transport.environment import environment
 from deployer.transport.processes import end
 from deployer.transport.route import SSH_PORT, Algorithms, Hop, Route, direct, named
+from deployer.transport.ssh_answer import ANYBODY, Said, Settings, is_plain, is_port, shared
 from deployer.transport.tokens import Tokens, UnknownToken
-
-Settings = Mapping[str, Sequence[str]]
-"""What ssh -G prints: values by the lower-case name of their option."""
 
 STEP = "ssh_config"
 _PATIENCE = 10
+_MOST_SHARED = 8  # with options of its own for each host, an answer for all is none
 # Without a program to read more, these can be followed all the same.
 _PLAIN = frozenset({"port", "user", "identityfile"})
 _HOP = re.compile(
@@ -61,6 +63,8 @@ class SshConfig:
         """`known_hosts`: files to use whatever the configuration says."""
         self._program = shutil.which(program) if program and _login_name() else None
         self._known_hosts = tuple(known_hosts)
+        self._shared: dict[tuple[str | None, Sequence[Option]], Settings | None] = {}
+        self._sharing = threading.Lock()
 
     def route(self, connection: Connection) -> Route:
         """
@@ -106,16 +110,33 @@ class SshConfig:
         return route
 
     def _ask(self, connection: Connection, options: Sequence[Option]) -> Settings:
-        file = ["-F", connection.config_file] if connection.config_file else []
-        said = [word for name, value in options for word in ("-o", f"{name}={value}")]
-        return self._run(connection.name, [*file, *said, "--", connection.address])
+        if is_plain(connection.address):
+            ports = [value for name, value in options if name.lower() == "port"]
+            others = tuple(one for one in options if one[0].lower() != "port")
+            shared = self._of_all(connection, others)
+            if shared is not None and all(map(is_port, ports)):
+                return {**shared, "hostname": [connection.address], "port": ports or shared["port"]}
+        words = _words(connection.config_file, options)
+        return self._run(connection.name, [*words, "--", connection.address])[0]
+
+    def _of_all(self, connection: Connection, options: Sequence[Option]) -> Settings | None:
+        """Ask once what holds for every host; None where that depends on the host."""
+        asked = (connection.config_file, options)
+        with self._sharing:
+            if asked not in self._shared and len(self._shared) < _MOST_SHARED:
+                words = _words(connection.config_file, options)
+                with suppress(Unreachable):  # whoever asks for a host itself will hear why
+                    answer = self._run(connection.name, ["-v", *words, "--", ANYBODY])
+                    self._shared[asked] = shared(*answer, options, connection.config_file)
+            return self._shared.get(asked)
 
     @cached_property
     def _defaults(self) -> Settings:
         """What ssh does when it is told nothing: no wish of anybody."""
-        return self._run("ssh", ["-F", "none", "--", "localhost"])
+        return self._run("ssh", ["-F", "none", "--", "localhost"])[0]
 
-    def _run(self, host: str, arguments: Sequence[str]) -> Settings:
+    def _run(self, host: str, arguments: Sequence[str]) -> tuple[Settings, str]:
+        """Return what ssh says holds, and what it says on standard error besides."""
         try:
             process = subprocess.Popen(
                 [str(self._program), "-G", "-T", *arguments],
@@ -142,11 +163,11 @@ class SshConfig:
         for line in out.decode(errors="replace").splitlines():
             name, _, value = line.partition(" ")
             settings.setdefault(name.lower(), []).append(value)
-        return settings
+        return settings, err.decode(errors="surrogateescape")
 
     def _read(self, plain: Route, settings: Settings, config_file: str | None, way: Way) -> Route:
         """Translate what ssh would do into what we do."""
-        said = _Said(settings)
+        said = Said(settings)
         if way == "ssh":
             self._refuse(plain.name, said)
         port = int(said.one("port") or SSH_PORT)
@@ -198,7 +219,7 @@ class SshConfig:
         return route
 
     @staticmethod
-    def _refuse(host: str, said: "_Said") -> None:
+    def _refuse(host: str, said: Said) -> None:
         """Refuse what would take us elsewhere, or nowhere, if it were left out."""
         wanted = {"bindinterface": said.one("bindinterface") != ""}
         wanted["proxyusefdpass"] = said.one("proxyusefdpass") == "yes"
@@ -220,22 +241,9 @@ class SshConfig:
         return found
 
 
-class _Said:
-    """Single values of what `ssh -G` printed; `none` says nothing."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def one(self, name: str) -> str:
-        value = self._settings.get(name, ("",))[0]
-        return "" if value == "none" and name != "identityagent" else value
-
-    def all(self, name: str) -> Sequence[str]:
-        return [value for value in self._settings.get(name, ()) if value != "none"]
-
-    def number(self, name: str) -> float | None:
-        value = self.one(name)
-        return float(value) if value.isdecimal() and int(value) else None
+def _words(config_file: str | None, options: Sequence[Option]) -> list[str]:
+    file = ["-F", config_file] if config_file else []
+    return [*file, *(word for name, value in options for word in ("-o", f"{name}={value}"))]
 
 
 def _hops(host: str, text: str) -> tuple[Hop, ...]:
@@ -265,13 +273,13 @@ def _known_hosts(settings: Settings, defaults: Settings, plain: Route) -> tuple[
     return tuple(Path(word) for word in words if word != "none")
 
 
-def _methods(said: _Said) -> frozenset[str]:
+def _methods(said: Said) -> frozenset[str]:
     allowed = {method for method, name in _METHODS.items() if said.one(name) not in {"no", "false"}}
     preferred = said.one("preferredauthentications")
     return frozenset(allowed & set(preferred.split(",")) if preferred else allowed)
 
 
-def _beyond_us(said: _Said) -> tuple[str, ...]:
+def _beyond_us(said: Said) -> tuple[str, ...]:
     found = [name for name in ("pkcs11provider", "knownhostscommand") if said.one(name)]
     if said.one("gssapiauthentication") == "yes":
         found.append("gssapiauthentication")

@@ -5,6 +5,7 @@ Offline it is what somebody wrote, and the files that are written of; after a su
 itself has spoken as well.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ from deployer.workflows.trust import NoList, trust_of
 
 Everywhere = Mapping[str, tuple[tuple[str, VhostSpec], ...]]
 """Sites with their hosts, by the name that they answer to."""
+
+_ENOUGH = 2
 
 
 def inspect(
@@ -82,10 +85,21 @@ def advised(one: Surveyed, *, everywhere: Everywhere, now: datetime) -> tuple[Fi
 
 
 def sites_of(wanted: Iterable[ServerSpec]) -> Everywhere:
-    """Collect the sites of a run by their names."""
+    """
+    Collect the sites of a run by their names, as far as they judge clients differently.
+
+    Of sites that are alike the first on two hosts are enough to tell any host of one elsewhere: a
+    name that a thousand hosts share is not compared a million times.
+    """
     found: dict[str, list[tuple[str, VhostSpec]]] = {}
+    alike: defaultdict[tuple[tuple[str, ...], int, str], set[str]] = defaultdict(set)
     for spec in wanted:
         for site in spec.vhosts:
+            rules = site.model_dump_json(include={"client_auth", "paths"})
+            hosts = alike[site.names, site.port, rules]
+            if spec.host not in hosts and len(hosts) >= _ENOUGH:
+                continue
+            hosts.add(spec.host)
             for name in site.names:
                 found.setdefault(name, []).append((spec.host, site))
     return {name: tuple(sites) for name, sites in found.items()}

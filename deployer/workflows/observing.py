@@ -40,7 +40,8 @@ class Observe:
         """Look; raise `Unreachable`, `Locked`, or `StepFailed` for a system unlike any we know."""
         listen(Event(host=self.host, step=Step.OBSERVE, ended=False))
         seen = self._look(place)
-        listen(Event(host=self.host, step=Step.OBSERVE, ended=True))
+        exchange = place.key_exchange(self.host)
+        listen(Event(host=self.host, step=Step.OBSERVE, ended=True, detail=exchange))
         if self.installs and seen.awaits_install:
             listen(Event(host=self.host, step=Step.INSTALL, ended=False))
             verbs.install(place.host(self._where(seen.platform.layout)))
