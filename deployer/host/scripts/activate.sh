@@ -76,10 +76,10 @@ else
   detached sh "$undo" "$token" after "$seconds"
 fi
 await 20 test -L "$state/timer.$token" || abandon "the dead-man timer did not start"
-journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"
+journal armed "$token" "${old:-nothing} to $name, to be confirmed within $seconds s"
 
 undo_now() {
-  journal "activate $token: $1"
+  journal failed "$token" "$1"
   # An undo that the timer began waits until this script touches nothing any more.
   rm -f "$state/working.$token"
   sh "$undo" "$token" now "$1"
@@ -94,11 +94,11 @@ fi
 rename "$root/next.$token" "$root/current" || undo_now "cannot switch $root/current"
 install_include "$release" "$prepared" || undo_now "cannot write below $vhost_dir"
 durable "$root" "$vhost_dir" || undo_now "cannot write to the disk"
-journal "activate $token: switched"
+journal switched "$token"
 
 if ! reload_and_wait; then
   said=$(noted)
   undo_now "Apache did not come back from the reload${said:+: $said}"
 fi
 [ -e "$state/pending.$token" ] || undo_now "the dead-man timer was quicker"
-journal "activate $token: new generation"
+journal reloaded "$token"

@@ -47,7 +47,7 @@ if nothing_to_undo; then
   exit 0
 fi
 plan_of "$plan"
-journal "undo $token: $why"
+journal undoing "$token" "$why"
 
 # Without these an activation that is still at work can switch no more. A reload that comes while
 # Apache reads its configuration for another one is lost: let that one end first.
@@ -86,7 +86,10 @@ if ! reload_and_wait; then
 fi
 
 remember "$outcome" "$why"
-journal "undo $token: $outcome"
+case $outcome in
+  rolled_back) journal rolled_back "$token" "${old:-nothing}" ;;
+  *) journal needs_hands "$token" ;;
+esac
 rm -f "$plan"
 forget
 release_lease
