@@ -1,9 +1,10 @@
 """
 Kill a script of ours at its n-th command, or at a line of the journal.
 
-Nothing in the script knows of it. A shell that traces (`set -x`) expands PS4 before each command. Ours counts there, and kills the
-shell instead of letting it go on: the command is not run, and nothing after it. For a line of the
-journal, the function that writes it gets another one around it, on its way to the shell.
+Nothing in the script knows of it. A shell that traces (`set -x`) expands PS4 before each command.
+Ours counts there, and kills the shell instead of letting it go on: the command is not run, and
+nothing after it. For a line of the journal, the function that writes it gets another one around it,
+on its way to the shell.
 """
 
 import re
@@ -48,7 +49,7 @@ def editing(step: HostStep, moment: str, act: str = "kill -KILL $$") -> str:
     case = f'[ "$1" != {step} ] || {act}'
     first, last = (case, "true") if moment == "before" else ("true", case)
     around = f'journal() {{\\n{first}\\nput_down "$@"\\n{last}\\n}}\\nput_down() {{'
-    return f"s/^journal() {{$/{around}/"
+    return f"s#^journal() {{$#{around}#"
 
 
 class KilledAt(InSandbox):
