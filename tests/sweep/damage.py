@@ -41,10 +41,6 @@ chain in {{
 type filter hook input priority 0
 tcp dport 22 {verdict}
 }}
-chain out {{
-type filter hook output priority 0
-tcp sport 22 drop
-}}
 }}
 """
 SESSIONS = "kill -9 $(pgrep -f '^sshd: [a-z]+(@|$| \\[)')"

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -66,9 +67,9 @@ def look(host: FleetHost) -> Disk:
             for release in _listed(root / "releases")
             if not release.name.startswith(".")
         },
-        include=next((found for name in INCLUDES if (found := _read(vhosts / name))), None),
+        include=next((found for name in INCLUDES if (found := read(vhosts / name))), None),
         state=frozenset(path.name for path in _listed(state)),
-        journal=tuple(map(_line, (_read(state / "journal") or b"").decode().splitlines())),
+        journal=tuple(map(_line, read(state / "journal").decode().splitlines())),
     )
 
 
@@ -79,7 +80,7 @@ def mismatched(disk: Disk) -> list[str]:
         for name, files in disk.releases.items()
         for path, content in files.items()
         if path.endswith("/key.pem")
-        if (chain := files.get(path.replace("key.pem", "fullchain.pem"))) is not None
+        if content and (chain := files.get(path.replace("key.pem", "fullchain.pem")))
         if _public(content) != _certified(chain)
     ]
 
@@ -114,7 +115,7 @@ def leaves(disk: Disk) -> list[x509.Certificate]:
         x509.load_pem_x509_certificates(content)[0]
         for files in disk.releases.values()
         for path, content in files.items()
-        if path.endswith("/fullchain.pem")
+        if path.endswith("/fullchain.pem") and content
     ]
 
 
@@ -146,20 +147,17 @@ def _listed(directory: Path) -> list[Path]:
         return []
 
 
-def _read(path: Path) -> bytes | None:
+def read(path: Path) -> bytes:
+    """Read a file, or nothing where there is none any more."""
     try:
         return path.read_bytes()
     except OSError:
-        return None
+        return b""
 
 
 def _files(release: Path) -> dict[str, bytes]:
-    found = {path: _read(path) for path in release.rglob("*") if path.is_file()}
-    return {
-        str(path.relative_to(release)): content
-        for path, content in found.items()
-        if content is not None
-    }
+    paths = [path for path in release.rglob("*") if path.is_file()]
+    return {str(path.relative_to(release)): read(path) for path in paths}
 
 
 def _line(text: str) -> Line:
@@ -168,11 +166,13 @@ def _line(text: str) -> Line:
     return Line(HostStep(found["step"]), found["token"], found["words"])
 
 
+@cache
 def _public(key: bytes) -> bytes:
     loaded = load_pem_private_key(key, None)
     return loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+@cache
 def _certified(chain: bytes) -> bytes:
     leaf = x509.load_pem_x509_certificates(chain)[0]
     return leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

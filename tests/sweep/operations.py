@@ -69,7 +69,10 @@ class Operation:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        run = f"{'rotate' if self.rotates else 'apply'} {','.join(self.hosts)}"
+        verb = "rotate" if self.rotates else "apply"
+        if self.kind == "refresh lists":
+            verb = "rotate --what crl"
+        run = f"{verb} {','.join(self.hosts)}"
         batches = f" --serial {self.serial}" if self.serial else ""
         place = {
             "kill controller": f" at {self.moment} of {self.step}, host {self.nth}",

@@ -28,13 +28,22 @@ from deployer.result import HostStep
 from deployer.sandbox.processes import until
 from tests.hosts.fleet import FleetHost
 from tests.journey.fleet_desk import FleetDesk
-from tests.sweep.disk import Disk, damage, leaves, lists, look, mismatched
+from tests.sweep.disk import Disk, damage, leaves, lists, look, mismatched, read
 from tests.sweep.visitors import Visitors, alice, ask
 
 RECOVERY = 60.0
 """Seconds beyond the confirm timeout in which a host has ended by itself, on a busy machine."""
+OURS = re.compile(rb"script=\$\(|/undo\.\S+ ")
 HOLDERS_OWN = frozenset(HostStep) - {HostStep.UNLOCKED, HostStep.INSTALLED}
 """Lines that only the holder of the lease writes."""
+
+
+NUMBERS = "SELECT authority_id, number FROM crls ORDER BY authority_id, id"
+# Lists are signed ahead of their time, and replaced before it.
+LADDERS = """
+SELECT authority_id, min(this_update) FROM crls
+GROUP BY authority_id, ladder ORDER BY authority_id, ladder
+"""
 
 
 class Promises:
@@ -45,6 +54,7 @@ class Promises:
         self._desk = desk
         self._states = tuple(states) or (desk.directory / ".deployer",)
         self._numbers: Counter[tuple[str, str]] = Counter()
+        self._alice = alice(desk.directory)
 
     def check(self, visitors: Visitors) -> dict[str, Disk]:
         """Check everything that must hold once no script is at work any more."""
@@ -73,7 +83,7 @@ class Promises:
     def _serves_what_it_has(self, name: str, disk: Disk) -> None:
         if not disk.current:
             return
-        met = ask(self._desk.hosts[name], alice(self._desk.directory))
+        met = ask(self._desk.hosts[name], self._alice)
         (chain,) = (text for path, text in disk.live.items() if path.endswith("fullchain.pem"))
         leaf = x509.load_pem_x509_certificates(chain)[0]
         assert met.certificate == leaf.public_bytes(Encoding.DER), f"P3: {name}: another leaf"
@@ -100,8 +110,9 @@ def said(text: str) -> list[dict[str, Any]]:
 
 def at_work(host: FleetHost) -> str:
     """Name the scripts of ours that run on a host, its dead-man timers among them."""
-    found = host.exec(["ps", "-eo", "args"]).stdout.decode().splitlines()
-    return "; ".join(one for one in found if "script=$(" in one or re.search(r"/undo\.\S+ ", one))
+    commands = (host.root / "proc").glob("[0-9]*/cmdline")
+    typed = [read(path).replace(b"\0", b" ") for path in commands]
+    return "; ".join(one.decode()[:80] for one in typed if OURS.search(one))
 
 
 def has(disk: Disk, step: HostStep, switch: str) -> bool:
@@ -167,10 +178,12 @@ def recorded(disks: dict[str, Disk], states: Iterable[Path]) -> None:
             question = "SELECT serial, certificate FROM certificates WHERE status = 'issued'"
             for serial, certificate in books.execute(question):
                 assert known.setdefault(serial, certificate) == certificate, f"P10: {serial} twice"
-            crls = "SELECT authority_id, number, this_update FROM crls ORDER BY authority_id, id"
-            rows = list(books.execute(crls))
-        for (authority, number, at), (other, later, then) in pairwise(rows):
-            assert authority != other or (number < later and at <= then), f"P10: {rows}"
+            numbers = list(books.execute(NUMBERS))
+            ladders = list(books.execute(LADDERS))
+        for (authority, number), (other, later) in pairwise(numbers):
+            assert authority != other or number < later, f"P10: {numbers}"
+        for (authority, at), (other, then) in pairwise(ladders):
+            assert authority != other or at < then, f"P10: {ladders}"
     for name, disk in disks.items():
         for leaf in leaves(disk):
             der = leaf.public_bytes(Encoding.DER)

@@ -9,7 +9,6 @@ from tests.journey.fleet_desk import FleetDesk, outcomes
 from tests.journey.workbench import command
 from tests.sweep import promises
 from tests.sweep.damage import cutter, mend, plan_a_kill
-from tests.sweep.disk import look
 from tests.sweep.operations import Kind, Operation
 from tests.sweep.promises import Promises
 from tests.sweep.sabotage import CONFIRM_TIMEOUT, PATIENCE, at_step, environment
@@ -34,6 +33,7 @@ class Storm:
         self._states = states
         self._promises = Promises(desk, states=states)
         self._age = 1
+        self._undone = 0
         self._acts: dict[Kind, Callable[[Operation], set[int]]] = {
             "apply": self._run,
             "rotate": self._run,
@@ -50,19 +50,19 @@ class Storm:
 
     def happens(self, operation: Operation, visitors: Visitors) -> None:
         """Do one thing, wait until the hosts are done with it, mend them, and check."""
-        before = promises.undone(map(look, self._desk.hosts.values()))
         self._age += 1
         self._desk.write(hsts=self._age)
         try:
             self._acts[operation.kind](operation)
             disks = self._promises.settled()
         finally:
-            mend(self._desk.hosts.values())
+            mend(self._desk.hosts[name] for name in operation.hosts)
             self._desk.hosts[operation.victim].exec(["rm", "-f", FILLER])
         self._promises.check(visitors)
         runs = 2 if operation.kind == "second controller" else 1
         most = runs * (operation.serial or len(operation.hosts))
-        count = promises.undone(disks.values()) - before
+        count = promises.undone(disks.values()) - self._undone
+        self._undone += count
         assert count <= most, f"P5: {count} hosts were undone, not {most}"
 
     def ends(self, visitors: Visitors) -> None:

@@ -8,8 +8,8 @@ A minute in the normal run, with a new seed each time. `DEPLOYER_SCHEDULE_SECOND
 import itertools
 import os
 import secrets
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def test_a_seed_gives_one_schedule_with_every_kind_of_fault_in_it() -> None:
 @pytest.mark.fault(70, how="faults drawn from a seed, over 20 hosts")
 @pytest.mark.timeout(SECONDS + 1200)
 def test_whatever_happens_in_whatever_order_the_promises_hold(
-    fleet: Fleet, founded: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+    fleet: Fleet, founded: Path, tmp_path: Path
 ) -> None:
     seed = seed_of_this_run()
     so_far = [f"to see it again: DEPLOYER_SCHEDULE_SEED={seed}"]
@@ -70,5 +70,5 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(
     finally:
         for host in desk.hosts.values():
             host.kill()
-    record_property("schedule", f"seed {seed}: {len(so_far) - 2} operations")
-    record_property("visitors", visitors.pace)
+    # Shown by `pytest -rP`.
+    sys.stdout.write("\n".join([*so_far, visitors.pace, ""]))
