@@ -72,6 +72,28 @@ def test_a_killed_controller_leaves_every_host_wholly_old_or_wholly_new(
     sys.stdout.write(f"{visitors.pace}\n")  # shown by `pytest -rP`
 
 
+@pytest.mark.fault(44, 58, how="SIGKILL of a rotation, before and after it signs and switches")
+@pytest.mark.timeout(600)
+@kills_the_controller_at([Step.ISSUE, Step.STAGE, Step.ACTIVATE, Step.CONFIRM], MOMENTS)
+def test_a_rotation_that_is_killed_leaves_every_host_with_a_key_and_its_own_certificate(
+    desk_of: DeskOf, step: Step, moment: str
+) -> None:
+    desk = desk_of(3)
+    checker = Promises(desk)
+    number = 1 if step in ONCE else 2
+    rotate = ("rotate", "--yes", "--passphrase-file", "passphrase", "--serial", "3")
+
+    with Visitors(desk) as visitors:
+        options = (*rotate, "--confirm-timeout", CONFIRM_TIMEOUT)
+        done = sabotaged(desk.directory, step, moment, number, "kill", *options)
+        checker.check(visitors)
+
+        assert done.returncode == -signal.SIGKILL
+        # What was signed and came to no host is on record, and is neither missed nor signed again.
+        again(desk)
+        checker.check(visitors)
+
+
 @pytest.mark.fault(44, how="SIGKILL in the first apply to a host")
 @kills_the_controller_at(
     [Step.STAGE, Step.ACTIVATE, Step.PROBE, Step.CONFIRM],
