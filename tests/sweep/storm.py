@@ -16,6 +16,10 @@ from tests.sweep.visitors import Visitors
 
 FAILED = {0, 2, 4, 6}
 """How a run may end when one of its hosts met with something: some failed, or cannot be reached."""
+LEFT_ALONE: frozenset[Kind] = frozenset(
+    {"kill controller", "interrupt twice", "cut", "kill script"}
+)
+"""After these nobody confirms; the others have the time that the product gives them."""
 LOCKED = 75
 SECRETS = ("--passphrase-file", "passphrase")
 FILLER = "/var/lib/deployer/filler"
@@ -84,10 +88,8 @@ class Storm:
         if operation.kind == "refresh lists":
             verb = ["rotate", "--what", "crl"]
         batches = ["--serial", str(operation.serial)] if operation.serial else []
-        return [
-            *verb, hosts, "--yes", *SECRETS, "--confirm-timeout", CONFIRM_TIMEOUT,
-            "-T", "5", *batches,
-        ]  # fmt: skip
+        short = ["--confirm-timeout", CONFIRM_TIMEOUT] if operation.kind in LEFT_ALONE else []
+        return [*verb, hosts, "--yes", *SECRETS, "-T", "5", *short, *batches]
 
     def _run(self, operation: Operation) -> set[int]:
         return self._ended(command(*self._arguments(operation)), {0})
