@@ -1,8 +1,8 @@
 """
 What becomes of a host in a run: the steps it takes, and the outcome.
 
-The names of the steps are shared by the engine, the report and the tests that kill a
-controller at each of them.
+The names of the steps are shared by the engine, the report, the journal on the host, and the tests
+that kill a controller or a host's script at each of them.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,6 +39,31 @@ class Step(StrEnum):
     ROLL_BACK = "roll back"
     SOAK = "soak"
     CONFIRM = "confirm"
+
+
+class HostStep(StrEnum):
+    """
+    What a host's scripts write into its journal, a line each: time, step, token, words.
+
+    The scripts of `deployer.host` write these names and no others; tests/faults holds them to it.
+    """
+
+    INSTALLED = "installed"
+    LEASED = "leased"
+    """The words begin with the fencing token."""
+    STAGED = "staged"
+    REHEARSED = "rehearsed"
+    ARMED = "armed"
+    SWITCHED = "switched"
+    RELOADED = "reloaded"
+    FAILED = "failed"
+    """After the switch: it is undone."""
+    CONFIRMED = "confirmed"
+    UNDOING = "undoing"
+    ROLLED_BACK = "rolled_back"
+    NEEDS_HANDS = "needs_hands"
+    UNLOCKED = "unlocked"
+    """Somebody took the lease from a run that would not come back."""
 
 
 class Outcome(StrEnum):

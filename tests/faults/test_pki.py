@@ -22,9 +22,9 @@ from tests.hosts.fleet import Fleet
 from tests.hosts.host import LabHost
 from tests.hosts.sandbox import SandboxHost
 from tests.journey.fleet_desk import APPLY
-from tests.journey.test_kill import run_killed
 from tests.journey.workbench import PASSPHRASE, Workbench, command
 from tests.store.examples import CHEAP
+from tests.sweep.sabotage import sabotaged
 
 WITH_PASSPHRASE = ("--passphrase-file", "passphrase")
 
@@ -194,7 +194,8 @@ def served(desk: Workbench) -> int:
 def test_a_certificate_whose_run_was_killed_is_on_record_and_its_key_nowhere(
     desk: Workbench,
 ) -> None:
-    assert run_killed(desk, Step.ISSUE, "end") == -9
+    killed = sabotaged(desk.directory, Step.ISSUE, "end", 1, "kill", *APPLY)
+    assert killed.returncode == -9
 
     (lost,) = server_certificates(desk)
     assert not touched(desk)

@@ -10,8 +10,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ class Response:
     body: bytes
     certificate: bytes | None
     """The server's certificate as DER, when it was asked over TLS."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,13 @@ def _ask(stream: socket.socket, host: str, path: str, certificate: bytes | None)
             body = answer.read()
         except http.client.HTTPException as error:
             raise ConnectionError(f"no whole answer: {error!r}") from error
-        return Response(status=answer.status, body=body, certificate=certificate)
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Response(status=answer.status, body=body, certificate=certificate, headers=headers)
 
 
 class Prober:
     """
-    Ask for a URL, or call something, every 20 ms from `__enter__` to `__exit__`.
+    Ask for a URL, or call something, from `__enter__` to `__exit__`: every 20 ms, or `interval`.
 
     A URL is served when it answers 200. A callable succeeds by returning; what it returns is kept
     as the detail, and whatever it raises is a failure, `AssertionError` included. At least one
@@ -93,8 +95,9 @@ class Prober:
     that a block without failures has always been looked at from both sides.
     """
 
-    def __init__(self, subject: str | Callable[[], object]) -> None:
+    def __init__(self, subject: str | Callable[[], object], *, interval: float = INTERVAL) -> None:
         self._ask = (lambda: _expect_page(subject)) if isinstance(subject, str) else subject
+        self._interval = interval
         self._seen: list[Observation] = []
         self._news = threading.Condition()
         self._over = threading.Event()
@@ -149,7 +152,7 @@ class Prober:
                 self._seen.append(observation)
                 self._news.notify_all()
             # After a slow answer, go on from now: a burst would be another kind of test.
-            due = max(due + INTERVAL, time.monotonic())
+            due = max(due + self._interval, time.monotonic())
             self._over.wait(due - time.monotonic())
 
     def _observe(self) -> Observation:

@@ -8,7 +8,7 @@ from tests.hosts.host import LabHost
 from tests.journey.workbench import Workbench, found_ca
 
 # What these two say is said of Debian itself in the normal run; all others once, in a sandbox.
-ON_DEBIAN = {"test_main_job", "test_kill"}
+ON_DEBIAN = {"test_main_job"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

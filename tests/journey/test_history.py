@@ -10,9 +10,9 @@ import pytest
 
 from deployer.result import Step
 from tests.hosts.fleet import Fleet
-from tests.journey.fleet_desk import FleetDesk, outcomes
-from tests.journey.test_kill import run_killed
+from tests.journey.fleet_desk import APPLY, FleetDesk, outcomes
 from tests.journey.workbench import Workbench, deployer
+from tests.sweep.sabotage import sabotaged
 
 
 def test_runs_are_on_record_with_every_host_and_every_step(
@@ -54,7 +54,10 @@ def test_the_next_run_says_what_a_killed_one_has_left_and_goes_on_at_once(
     desk = live_desk
     desk.vhosts = [desk.site(client_auth={"verify": "optional"})]
     desk.write_inventory()
-    assert run_killed(desk, Step.CONFIRM, "begin") == -signal.SIGKILL
+    killed = sabotaged(
+        desk.directory, Step.CONFIRM, "begin", 1, "kill", *APPLY, "--confirm-timeout", "3"
+    )
+    assert killed.returncode == -signal.SIGKILL
 
     again = desk.apply()
 

@@ -8,7 +8,7 @@ from deployer.result import Outcome, Step
 from tests.hosts.fleet import FleetHost
 from tests.hosts.prober import Prober
 from tests.journey.paused import apply_paused_at
-from tests.journey.test_kill import await_settled, release
+from tests.journey.settling import await_settled, release
 from tests.journey.workbench import Workbench
 
 

@@ -81,11 +81,11 @@ else
   detached sh "$undo" "$token" after "$seconds"
 fi
 await 20 test -L "$state/timer.$token" || abandon "the dead-man timer did not start"
-journal "activate $token: ${old:-nothing} to $name, armed for $seconds s"
+journal armed "$token" "${old:-nothing} to $name, to be confirmed within $seconds s"
 
 died=
 undo_now() {
-  journal "activate $token: $1"
+  journal failed "$token" "$1"
   # An undo that the timer began waits until this script touches nothing any more.
   rm -f "$state/working.$token"
   sh "$undo" "$token" now "$1" "$died"
@@ -100,7 +100,7 @@ fi
 rename "$root/next.$token" "$root/current" || undo_now "cannot switch $root/current"
 install_include "$release" "$prepared" || undo_now "cannot write below $vhost_dir"
 durable "$root" "$vhost_dir" || undo_now "cannot write to the disk"
-journal "activate $token: switched"
+journal switched "$token"
 
 # A server that has died meanwhile is not this one's to start, unless that was the wish.
 if [ "$start" = start ] && ! find_apache; then
@@ -113,4 +113,4 @@ elif ! reload_and_wait; then
   undo_now "Apache did not come back from the reload${said:+: $said}"
 fi
 [ -e "$state/pending.$token" ] || undo_now "the dead-man timer was quicker"
-journal "activate $token: new generation"
+journal reloaded "$token"

@@ -28,7 +28,7 @@ plan_of "$confirmed"
 # Said before, and the answer was lost: leave the outcome as it is.
 if [ -e "$state/last.$token" ]; then
   remember confirmed ""
-  journal "confirm $token: $new"
+  journal confirmed "$token" "$new"
 fi
 forget
 

@@ -21,4 +21,4 @@ unasked install_packages "$@"
 unasked boot_apache
 find_apache || start_and_wait || fail "installed, but it does not start: $(noted)"
 rm -f "$log"
-journal "installed $*"
+journal installed - "$*"

@@ -14,7 +14,7 @@ case $2 in
     read_lease
     case $lease in "$token "*) ;; *) refuse "it is held by ${holder:-nobody} now" ;; esac
     ! in_flight || refuse "$holder has a switch in flight here"
-    journal "the lease of $holder was broken"
+    journal unlocked "$token" "$holder"
     release_lease
     ;;
 esac

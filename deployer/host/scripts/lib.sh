@@ -31,6 +31,7 @@ httpd() {
   (exec_httpd "$@")
 }
 
+# journal STEP TOKEN WORDS...: the names of steps are those of HostStep, in deployer/result.py.
 journal() {
   printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" 2>/dev/null >>"$state/journal" || true
 }
@@ -336,8 +337,9 @@ hold_lease() {
   attempts=0
   while :; do
     read_lease
+    renewed=
     case $lease in
-      "$1 "*) ;;
+      "$1 "*) renewed=yes ;;
       "$4 "*) ! in_flight || refuse "held by $holder" ;;
       *)
         ! held || refuse "held by $holder"
@@ -353,6 +355,7 @@ hold_lease() {
     attempts=$((attempts + 1))
     [ "$attempts" -lt 50 ] || fail "cannot write below $state"
   done
+  [ -n "$renewed" ] || journal leased "$1" "$mine, to $2"
   for link in "$state"/free.* "$state"/lease.*; do
     [ "${link##*.}" = "$mine" ] || rm -f "$link"
   done

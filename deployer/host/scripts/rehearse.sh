@@ -427,6 +427,8 @@ fi
 if unshare -n -m -p -f --propagation private true 2>/dev/null; then
   unshare -n -m -p -f --propagation private sh -c "$script" rehearse "$@" inside
   status=$?
+  [ "$status" != 0 ] || journal rehearsed "$token" "$name"
   [ "$status" = 96 ] || exit "$status"
 fi
 shadow
+journal rehearsed "$token" "$name, its own files only"

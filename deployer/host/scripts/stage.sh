@@ -140,5 +140,5 @@ rename "$staging" "$releases/$name" || {
   rm -rf "$staging"
 }
 durable "$releases" || fail "cannot write to the disk ($(room))"
-journal "staged $name"
+journal staged "$token" "$name"
 staged "$name"

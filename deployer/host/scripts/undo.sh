@@ -55,7 +55,7 @@ fi
 # On a disk that has become read-only the plan keeps its name.
 [ -e "$plan" ] || plan=$state/pending.$token
 plan_of "$plan"
-journal "undo $token: $why"
+journal undoing "$token" "$why"
 
 # Without these an activation that is still at work can switch no more. A reload that comes while
 # Apache reads its configuration for another one is lost: let that one end first.
@@ -107,7 +107,10 @@ if [ "$(live_release)" != "$old" ]; then
 fi
 
 remember "$outcome" "$why"
-journal "undo $token: $outcome"
+case $outcome in
+  rolled_back) journal rolled_back "$token" "${old:-nothing}" ;;
+  *) journal needs_hands "$token" ;;
+esac
 rm -f "$plan"
 forget
 release_lease
