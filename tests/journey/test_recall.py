@@ -66,6 +66,9 @@ def test_all_that_a_run_has_changed_goes_back_when_a_host_fails_after_its_switch
     before = live(two)
     wrap(two.hosts["web2"], DIES)
     two.write(hsts=True)
+    note = 'echo "$DEPLOYER_HOOK $DEPLOYER_HOST $DEPLOYER_OUTCOME" >>told'
+    with (two.directory / "deployer.toml").open("a") as settings:
+        settings.write(f"[hooks]\nbefore_host = '{note}'\nafter_host = '{note}'\n")
 
     events = two.apply("--serial", "1", "--rollback-scope", "run", status=2)
 
@@ -74,6 +77,15 @@ def test_all_that_a_run_has_changed_goes_back_when_a_host_fails_after_its_switch
     assert ending(events, "web1")["summary"] == (
         f"brought back to {before['web1']}: web2 was rolled back"
     )
+    assert (two.directory / "told").read_text().splitlines() == [
+        "before_host web1 ",
+        "after_host web1 changed",
+        "before_host web2 ",
+        "after_host web2 rolled_back",
+        # The way back is a switch like any other.
+        "before_host web1 ",
+        "after_host web1 rolled_back",
+    ]
     # What is on record is what hosts have.
     two.write(hsts=False)
     deployer(two.directory, "render", "-D", "--detailed-exitcode")
