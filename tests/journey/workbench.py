@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from deployer.layouts import DEBIAN
+from tests import preloaded
 from tests.hosts.host import LabHost
 
 SITE = "api.example.com"
@@ -22,15 +23,12 @@ def deployer(
     directory: Path, *arguments: str, status: int = 0, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Type a command in a directory; warnings are errors, and a traceback never is an answer."""
-    ended = subprocess.run(
-        command(*arguments),
+    ended = preloaded.run(
+        arguments,
         cwd=directory,
         env={**os.environ, "NO_COLOR": "1"},
-        input=stdin,
-        capture_output=True,
-        text=True,
+        stdin=stdin,
         timeout=90,
-        check=False,
     )
     said = f"{' '.join(arguments)}\n{ended.stdout}\n{ended.stderr}"
     assert ended.returncode == status, f"exit status {ended.returncode}, not {status}: {said}"
