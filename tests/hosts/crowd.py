@@ -19,7 +19,10 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/sshd /run/apache2
 cp -a /etc/apache2 /run/etc
 mount --bind /run/etc /etc/apache2
-mkdir -p /var/lib/deployer
+cp -a /var/lib/apache2 /run/state
+mount --bind /run/state /var/lib/apache2
+mkdir -p /run/log /var/lib/deployer
+mount --bind /run/log /var/log/apache2
 mount -t tmpfs -o mode=700 tmpfs /var/lib/deployer
 printf 'Listen %s\\n' "$((port + 1000))" >/etc/apache2/ports.conf
 rm -f /etc/apache2/sites-enabled/*
