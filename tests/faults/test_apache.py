@@ -78,6 +78,7 @@ def another_server(desk: Workbench, port: int) -> Iterator[None]:
         desk.host.exec(["kill", pid])
 
 
+@pytest.mark.slow
 @pytest.mark.fault(29, how="Apache is stopped before the run")
 def test_an_apache_that_is_stopped_is_told_of_and_stays_so(changing: Workbench) -> None:
     desk, old = changing, live_release(changing)
@@ -252,6 +253,7 @@ def test_a_reload_that_hangs_ends_at_its_deadline(changing: Workbench) -> None:
     assert left_over(desk) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.fault(35, how="somebody restarts Apache at the moment of the reload")
 def test_a_restart_by_somebody_else_brings_the_new_release_as_well(changing: Workbench) -> None:
     desk, old = changing, live_release(changing)

@@ -44,14 +44,14 @@ def await_undone(desk: Workbench, *, timeout: float = 30) -> None:
 def test_a_rollback_that_fails_says_what_to_type_and_ends_the_run(
     fleet: Fleet, tmp_path: Path, founded: Path
 ) -> None:
-    desk = FleetDesk(tmp_path / "project", founded, fleet.hosts(3))
+    desk = FleetDesk(tmp_path / "project", founded, fleet.hosts(2))
     first = desk.hosts["web1"]
     first.exec(["mv", "/usr/sbin/apache2ctl", "/usr/sbin/apache2ctl.real"])
     first.write("/usr/sbin/apache2ctl", RUINED, mode=0o755)
 
     events = desk.apply("-f", "1", status=3)
 
-    assert outcomes(events) == {"web1": "needs_hands", "web2": "skipped", "web3": "skipped"}
+    assert outcomes(events) == {"web1": "needs_hands", "web2": "skipped"}
     told = {event["host"]: event for event in events if event["event"] == "host"}
     assert "Invalid command 'Nonsense'" in told["web1"]["summary"]
     assert told["web1"]["hint"] == (
@@ -59,9 +59,8 @@ def test_a_rollback_that_fails_says_what_to_type_and_ends_the_run(
         " then apache2ctl start"
     )
     assert told["web2"]["summary"] == "not begun: web1 needs hands"
-    for name in ("web2", "web3"):
-        root = desk.hosts[name].layout.root
-        assert desk.hosts[name].exec(["test", "-e", f"{root}/current"], check=False).status == 1
+    root = desk.hosts["web2"].layout.root
+    assert desk.hosts["web2"].exec(["test", "-e", f"{root}/current"], check=False).status == 1
     # What is said to be done is done, and all goes on.
     first.exec(["rm", "/etc/apache2/sites-enabled/shop.conf"])
     first.exec(["mv", "/usr/sbin/apache2ctl.real", "/usr/sbin/apache2ctl"])
@@ -152,6 +151,7 @@ def test_a_confirmation_that_comes_too_late_is_refused(changing: Workbench) -> N
     assert visitor.failures == ()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(41, how="another run has come and gone when the confirmation comes")
 def test_a_late_confirmation_confirms_nothing_of_another_run(changing: Workbench) -> None:
     desk, other = changing, elsewhere(changing)

@@ -211,6 +211,7 @@ def test_a_certificate_whose_run_was_killed_is_on_record_and_its_key_nowhere(
     assert desk.curl(*desk.alice).stdout == "200"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(59, how="a backup is restored that is older than the lists on the host")
 def test_after_the_return_of_an_old_backup_no_number_comes_again(live_desk: Workbench) -> None:
     desk = live_desk
@@ -243,6 +244,7 @@ def numbers_on(desk: Workbench) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.fault(60, how="nobody has the right passphrase for the key that is to sign")
 def test_a_key_out_of_reach_changes_nothing_and_status_goes_on(live_desk: Workbench) -> None:
     desk, old = live_desk, live_release(live_desk)
@@ -285,6 +287,7 @@ def aged(desk: Workbench, *, left: timedelta) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.fault(61, how="an authority that ends in three weeks")
 def test_a_certificate_ends_with_its_authority_and_a_plan_says_so(desk: Workbench) -> None:
     aged(desk, left=timedelta(days=21))
