@@ -50,9 +50,9 @@ class Promises:
     """What is checked again and again, with the memory that P10 takes."""
 
     def __init__(self, desk: FleetDesk, *, states: Collection[Path] = ()) -> None:
-        """`states`: the state directories of all controllers."""
+        """`states`: the state directories of all controllers; there may come more."""
         self._desk = desk
-        self._states = tuple(states) or (desk.directory / ".deployer",)
+        self._states = states or (desk.directory / ".deployer",)
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._alice = alice(desk.directory)
 

@@ -31,11 +31,8 @@ class Storm:
 
     def __init__(self, desk: FleetDesk) -> None:
         self._desk = desk
-        self._colleague = desk.directory.with_name("colleague")
-        shutil.copytree(desk.directory, self._colleague)
-        states = [one / ".deployer" for one in (desk.directory, self._colleague)]
-        self._states = states
-        self._promises = Promises(desk, states=states)
+        self._states = [desk.directory / ".deployer"]
+        self._promises = Promises(desk, states=self._states)
         self._age = 1
         self._undone = 0
         self._acts: dict[Kind, Callable[[Operation], set[int]]] = {
@@ -115,12 +112,18 @@ class Storm:
         return self._ended(command(*self._arguments(operation)), FAILED)
 
     def _second(self, operation: Operation) -> set[int]:
-        """Two controllers with a state each, at the same hosts at the same time."""
-        shutil.copy(self._desk.directory / "hosts.yml", self._colleague)
+        """
+        Two controllers with a state each, at the same hosts at the same time.
+
+        What both know is the same; test_older_state.py is about one that knows less.
+        """
+        colleague = self._desk.directory.with_name(f"colleague{operation.number}")
+        shutil.copytree(self._desk.directory, colleague)
+        self._states.append(colleague / ".deployer")
         both = [self._begun(command(*self._arguments(operation)), self._desk.directory)]
         try:
             apply = ("apply", ",".join(operation.hosts), "--yes", *SECRETS)
-            both.append(self._begun(command(*apply), self._colleague))
+            both.append(self._begun(command(*apply), colleague))
             statuses = {one.wait(timeout=PATIENCE) for one in both}
         finally:
             for one in both:
