@@ -89,6 +89,11 @@ class Strategy:
             return f"{failed} hosts have failed, --max-fail is {self.max_fail}"
         return ""
 
+    def before_all(self, failed: Collection[str]) -> str:
+        """Say why nothing may begin at all, now that these have failed when they were looked at."""
+        reasons = (self.at_once(name, count) for count, name in enumerate(sorted(failed), start=1))
+        return next(filter(None, reasons), "")
+
     def after_batch(self, size: int, failed: int) -> str:
         """Say why no other batch may begin after one of this size, in which so many failed."""
         if not failed:

@@ -63,7 +63,7 @@ def rollback(
         )
         seen = looking.at(targets, forks=operator.forks, listen=operator.listen)
         if common.as_json:
-            rollbacks.show_json(seen)
+            rollbacks.show_json(seen, final=check)
         elif check or seen.changing or diff:
             rollbacks.show(seen, diff=diff, final=check)
         if check:

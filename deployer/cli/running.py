@@ -59,7 +59,7 @@ def run(
         )
         seen = preview(survey, targets, operator)
         if common.as_json:
-            plans.show_json(seen)
+            plans.show_json(seen, final=check)
         elif check or seen.changing or diff:
             plans.show(seen, diff=diff, final=check)
         if saved is not None:

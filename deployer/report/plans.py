@@ -42,8 +42,8 @@ def show(preview: Preview, *, diff: bool, final: bool) -> None:
     console.note(_total(preview), style="bold")
 
 
-def show_json(preview: Preview) -> None:
-    """Print the same as JSON lines, one a host."""
+def show_json(preview: Preview, *, final: bool) -> None:
+    """Print the same as JSON lines, one a host; what failed is told of once, at the end."""
     for host in preview.hosts:
         changes = [
             {"kind": one.kind.value, "subject": one.subject, "reason": _reason(host, one)}
@@ -57,7 +57,8 @@ def show_json(preview: Preview) -> None:
             held=leases.facts(hold_on(host.found)),
         )
     findings.show_json(preview.findings)
-    failed(preview.failed)
+    if final:
+        failed(preview.failed)
 
 
 def failed(results: Sequence[HostResult]) -> None:

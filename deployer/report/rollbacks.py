@@ -22,7 +22,7 @@ def show(outlook: Outlook, *, diff: bool, final: bool) -> None:
     console.note(_total(outlook), style="bold")
 
 
-def show_json(outlook: Outlook) -> None:
+def show_json(outlook: Outlook, *, final: bool) -> None:
     """Print the same as JSON lines, one a host."""
     for host in outlook.hosts:
         console.json_line(
@@ -36,7 +36,8 @@ def show_json(outlook: Outlook) -> None:
             live=host.found.current or None,
             kept=list(host.kept.names),
         )
-    failed(outlook.failed)
+    if final:
+        failed(outlook.failed)
 
 
 def _total(outlook: Outlook) -> str:

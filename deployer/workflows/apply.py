@@ -21,6 +21,7 @@ from deployer.workflows.around import THE_CONTROLLER
 from deployer.workflows.checks import check
 from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, narrated
+from deployer.workflows.gate import skipped
 from deployer.workflows.knocking import expectations
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
@@ -59,10 +60,13 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
 
 def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
     changing = preview.changing
+    failed = {one.host for one in preview.failed}
+    if reason := operator.strategy.before_all(failed) or operator.halted():
+        yield from (skipped(host.target.name, reason) for host in changing)
+        return  # nothing is signed that comes to nobody
     signed, clients = _issue(changing, operator)
     seen = {one.target.name: one for one in changing}
     ready: list[Deployment] = []
-    failed = {one.host for one in preview.failed}
     for host in changing:
         try:
             ready.append(_deployment(host, signed, clients, operator))

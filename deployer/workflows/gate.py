@@ -20,10 +20,8 @@ class Gate:
         self._halted = halted
         self._strategy = strategy
         self._stop = stop
-        self._failed: set[str] = set()
-        self._reason = ""
-        for name in sorted(failed):
-            self.failed(name)
+        self._failed = set(failed)
+        self._reason = strategy.before_all(failed)
 
     @property
     def reason(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.hosts.fleet import Fleet
 from tests.journey.fleet_desk import FleetDesk, outcomes, steps
+from tests.sweep import promises
 
 BROKEN = {"/etc/apache2/sites-enabled/broken.conf": "Bogus\n"}
 
@@ -67,6 +68,7 @@ def test_a_host_that_cannot_be_reached_has_failed(three: FleetDesk) -> None:
 
     assert outcomes(events) == {"web1": "skipped", "web2": "unreachable", "web3": "skipped"}
     assert not has_a_release(three, "web1")
+    assert promises.issued(three.directory / ".deployer") == 0, "for nobody"
 
 
 @pytest.mark.fault(1, how="a host's network cable is pulled")

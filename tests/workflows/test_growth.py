@@ -111,7 +111,7 @@ def a_run(directory: Path) -> dict[str, float]:
             timed("preview", lambda: seen.append(preview(survey, found, operator)))
         (one,) = seen
         assert len(one.changing) == len(names)
-        timed("shown", lambda: plans.show_json(one))
+        timed("shown", lambda: plans.show_json(one, final=True))
         deployed = [
             Deployed.of(host.target.name, host.plan.release, host.platform, at=session.now)
             for host in one.hosts
