@@ -55,8 +55,9 @@ def test_a_rollback_that_fails_says_what_to_type_and_ends_the_run(
     told = {event["host"]: event for event in events if event["event"] == "host"}
     assert "Invalid command 'Nonsense'" in told["web1"]["summary"]
     assert told["web1"]["hint"] == (
-        "log in and look: tail /var/lib/deployer/journal, then /usr/sbin/apache2 -t,"
-        " then apache2ctl start"
+        "log in and look: tail /var/lib/deployer/journal;"
+        " (. /etc/apache2/envvars; /usr/sbin/apache2 -t); when that is content: apache2ctl start;"
+        " deployer rollback web1 starts it with a kept release"
     )
     assert told["web2"]["summary"] == "not begun: web1 needs hands"
     root = desk.hosts["web2"].layout.root
