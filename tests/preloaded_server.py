@@ -81,4 +81,5 @@ def become(request: int, stdin: int, stdout: int, stderr: int, answers: int) -> 
 
 if __name__ == "__main__":
     load_everything()
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)
