@@ -65,6 +65,13 @@ class Strategy:
         """Whether hosts are switched in batches, rather than each when it is ready."""
         return bool(self.serial or self.canaries)
 
+    @property
+    def minds_failures(self) -> bool:
+        """Whether what becomes of one host may keep others from beginning, or send them back."""
+        limits = (self.max_fail_percentage, self.max_fail)
+        one_for_all = self.any_errors_fatal or self.rollback_scope != "host"
+        return one_for_all or any(limit is not None for limit in limits)
+
     def batches(self, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
         """Cut hosts, in the order of the inventory, into the batches of this run."""
         ordered = self._ordered(names)

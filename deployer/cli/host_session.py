@@ -215,7 +215,9 @@ class HostSession(Session):
 
     def halted(self) -> str:
         """Say why nothing more may begin: what happens could not be told, now or later."""
-        return streams.trouble() or (self.recorder.broken if self.recorder else "")
+        interrupted = "interrupted" if interrupts.have_come() else ""
+        broken = self.recorder.broken if self.recorder else ""
+        return streams.trouble() or broken or interrupted
 
     def save(self, seen: Preview, pattern: str, file: Path) -> None:
         """Write a plan to a file, for `apply FILE`."""

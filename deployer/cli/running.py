@@ -1,6 +1,7 @@
 """One run over hosts, as `plan`, `apply` and `rotate` make it: look, show, ask, do, tell."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +12,14 @@ from deployer.cli.host_session import HostSession
 from deployer.cli.options import Common
 from deployer.report import plans, results
 from deployer.result import CHANGES_PENDING, HostResult, exit_status
-from deployer.workflows.apply import carry_out
-from deployer.workflows.preview import Preview, preview
+from deployer.rolling import Strategy
+from deployer.workflows.apply import carry_out_all
+from deployer.workflows.preview import Preview, previews
 from deployer.workflows.saved import Saved
 from deployer.workflows.survey import Renewed
+
+LULL = 2.0
+"""Seconds in which no other host has answered: then those that have go on without the rest."""
 
 
 def run(
@@ -57,23 +62,42 @@ def run(
         survey = session.survey(
             texts=diff, claimant=claimant, installs=install and not check, anew=anew
         )
-        seen = preview(survey, targets, operator)
-        if common.as_json:
-            plans.show_json(seen, final=check)
-        elif check or seen.changing or diff:
-            plans.show(seen, diff=diff, final=check)
-        if saved is not None:
-            saved.check(seen)
-        if output is not None:
-            session.save(seen, pattern, output)
+        # Nobody waits for a dead host, unless it matters to the others, or to whoever is asked.
+        goes_on = yes and saved is None and not (check or _matters(operator.strategy))
+        shown: list[Preview] = []
+
+        def waves() -> Iterator[Preview]:
+            for seen in previews(survey, targets, operator, lull=LULL if goes_on else None):
+                shown.append(seen)
+                _show(seen, common, diff=diff, check=check)
+                if saved is not None:
+                    saved.check(seen)
+                if output is not None:
+                    session.save(seen, pattern, output)
+                if not (check or yes):
+                    _ask(seen, installed=install)
+                yield seen
+
+        wave = waves()
+        first = next(wave)  # what keeps a run from beginning does so before anything else is told
         if check:
-            status = exit_status(seen.failed)
+            status = exit_status(first.failed)
         else:
-            if not yes:
-                _ask(seen, installed=install)
-            status = finished(session, carry_out(seen, operator))
-    changed = CHANGES_PENDING if detailed_exitcode and seen.changing else 0
-    raise typer.Exit(status or changed)
+            status = finished(session, carry_out_all(chain([first], wave), operator))
+    changing = any(seen.changing for seen in shown)
+    raise typer.Exit(status or (CHANGES_PENDING if detailed_exitcode and changing else 0))
+
+
+def _matters(strategy: Strategy) -> bool:
+    """Say whether all hosts must be known before the first is touched."""
+    return strategy.rolls or strategy.minds_failures
+
+
+def _show(seen: Preview, common: Common, *, diff: bool, check: bool) -> None:
+    if common.as_json:
+        plans.show_json(seen, final=check)
+    elif check or seen.changing or diff:
+        plans.show(seen, diff=diff, final=check)
 
 
 def _ask(seen: Preview, *, installed: bool) -> None:

@@ -64,8 +64,28 @@ def in_parallel(
     Interrupted, it begins nothing more, waits for what is in flight, yields that too, and only
     then passes the interrupt on: nobody is left guessing which hosts were changed.
     """
+    for landed in with_lull(executor, tasks, forks=forks, listen=listen, lull=None):
+        if landed is not None:
+            yield landed
+
+
+def with_lull(
+    executor: Executor,
+    tasks: Iterable[Work],
+    *,
+    forks: int,
+    listen: Listener,
+    lull: float | None,
+) -> Iterator[tuple[Work, Any] | None]:
+    """
+    Do the same, and yield None once if those that are left keep everybody waiting.
+
+    That is so when all have begun, some have ended, and for `lull` seconds no other has. Whoever
+    goes on with those that have ended comes back for the rest later.
+    """
     flying: dict[Future[Any], Work] = {}
     coming = iter(tasks)
+    some_ended = False
 
     def begin() -> None:
         for task in islice(coming, forks - len(flying)):
@@ -80,9 +100,14 @@ def in_parallel(
     try:
         begin()
         while flying:
-            wait(flying, return_when=FIRST_COMPLETED)
-            yield from landed()
-            begin()
+            patience = lull if some_ended and len(flying) < forks else None
+            if wait(flying, timeout=patience, return_when=FIRST_COMPLETED).done:
+                yield from landed()
+                begin()
+                some_ended = True
+            else:
+                lull = None
+                yield None
     except KeyboardInterrupt:
         executor.give_up()
         yield from landed()

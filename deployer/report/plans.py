@@ -17,6 +17,7 @@ from deployer.workflows.survey import Surveyed
 from deployer.workflows.trust import unsigned
 
 SIGNS = {Kind.CREATE: "+", Kind.UPDATE: "~", Kind.DELETE: "-"}
+_SHOWN = 3
 STYLES = {Kind.CREATE: "green", Kind.UPDATE: "yellow", Kind.DELETE: "red"}
 
 
@@ -40,6 +41,8 @@ def show(preview: Preview, *, diff: bool, final: bool) -> None:
     for result in preview.failed if final else ():
         console.failure(f"{result.host}: {result.summary}", result.hint)
     console.note(_total(preview), style="bold")
+    if preview.late:
+        console.note(f"going on without {_few(preview.late)}: no answer yet", style="yellow")
 
 
 def show_json(preview: Preview, *, final: bool) -> None:
@@ -57,6 +60,8 @@ def show_json(preview: Preview, *, final: bool) -> None:
             held=leases.facts(hold_on(host.found)),
         )
     findings.show_json(preview.findings)
+    if preview.late:
+        console.json_line("late", hosts=list(preview.late))
     if final:
         failed(preview.failed)
 
@@ -92,6 +97,11 @@ def _reason(host: Surveyed, change: Change) -> str:
     if change.subject in unsigned(host.plan.release):
         return "revocation lists are half over"
     return change.reason
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _total(preview: Preview) -> str:

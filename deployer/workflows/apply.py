@@ -5,7 +5,7 @@ The order keeps harm away: nothing is issued before every host was seen and the 
 and nothing is switched before it was issued, recorded, checked and rehearsed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deployer.apache.compile import compile_release
@@ -37,9 +37,32 @@ from deployer.workflows.trust import (
 UNPROVEN = "no certified client was tried: give --identity or the passphrase"
 
 
-def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
+def carry_out_all(waves: Iterable[Preview], operator: Operator) -> Iterator[HostResult]:
+    """Do what one preview after the other shows; what ends a run ends it for the next as well."""
+    closed = ""
+    for seen in waves:
+        ended = []
+        for result in carry_out(seen, operator, closed=closed):
+            ended.append(result)
+            yield result
+        closed = closed or _closing(ended)
+
+
+def _closing(ended: Sequence[HostResult]) -> str:
+    """Say why nothing begins after these."""
+    for one in ended:
+        if one.outcome is Outcome.NEEDS_HANDS:
+            return f"{one.host} needs hands"
+    begun = [one for one in ended if one.outcome is not Outcome.UNCHANGED]
+    failed = all(one.outcome is not Outcome.CHANGED for one in begun)
+    return "all hosts before it have failed" if begun and failed else ""
+
+
+def carry_out(seen: Preview, operator: Operator, *, closed: str = "") -> Iterator[HostResult]:
     """
     Do what a preview showed, and yield how each host ended, as it ends.
+
+    `closed` is why nothing may begin, if that is so.
 
     Whoever wants it to stop while hosts are being switched is heeded: those in flight end, and the
     others are told of as skipped.
@@ -55,13 +78,13 @@ def carry_out(seen: Preview, operator: Operator) -> Iterator[HostResult]:
             unrecorded=unrecorded,
         )
     if seen.changing:
-        yield from _deploy_all(seen, operator)
+        yield from _deploy_all(seen, operator, closed)
 
 
-def _deploy_all(preview: Preview, operator: Operator) -> Iterator[HostResult]:
+def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[HostResult]:
     changing = preview.changing
     failed = {one.host for one in preview.failed}
-    if reason := operator.strategy.before_all(failed) or operator.halted():
+    if reason := closed or operator.strategy.before_all(failed) or operator.halted():
         yield from (skipped(host.target.name, reason) for host in changing)
         return  # nothing is signed that comes to nobody
     signed, clients = _issue(changing, operator)

@@ -4,7 +4,7 @@ Preview: every host looked at and compared with its release. Nothing has been ch
 It is what `plan` shows, and what `apply` carries out.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from deployer.workflows.around import Around
 from deployer.workflows.checks import refusal
 from deployer.workflows.claims import Claimant
 from deployer.workflows.strays import strays
-from deployer.workflows.survey import Renewed, Survey, Surveyed, Target
+from deployer.workflows.survey import Renewed, Seen, Survey, Surveyed, Target
 from deployer.workflows.trust import Unlock
 from deployer.workflows.twins import twins
 
@@ -41,6 +41,8 @@ class Preview:
     """Every host that could not be looked at, or is left as it is, sorted by name."""
     names: tuple[str, ...] = ()
     """All of them, in the order of the inventory."""
+    late: tuple[str, ...] = ()
+    """Hosts that have not answered yet, and come in the next preview."""
     findings: tuple[Finding, ...] = ()
     """What there is to say about the hosts that were looked at."""
 
@@ -91,20 +93,56 @@ class Operator:
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
     """Look at every host and compare it with its release. Changes nothing."""
+    (seen,) = previews(survey, targets, operator, lull=None)
+    return seen
+
+
+def previews(
+    survey: Survey, targets: Iterable[Target], operator: Operator, *, lull: float | None
+) -> Iterator[Preview]:
+    """
+    Do the same in two waves, if there are hosts for which the others have waited `lull` seconds.
+
+    The second comes when it is asked for, with those that were late: each has answered by then, or
+    its deadline is over.
+    """
     targets = tuple(targets)
     everywhere = inspection.sites_of(target.spec for target in targets)
+    before: list[Surveyed] = []
+    wave: list[Seen] = []
+    late = {target.name for target in targets}
+    for one in survey.with_lull(targets, forks=operator.forks, listen=operator.listen, lull=lull):
+        if one is None:
+            yield _judged(wave, before, targets, everywhere, operator, late=late)
+            before += [result for _, result in wave if isinstance(result, Surveyed)]
+            wave = []
+            continue
+        target, result = one
+        late.discard(target.name)
+        wave.append(one)
+        if isinstance(result, Surveyed) and result.plan:
+            _foresee(result, operator)
+    yield _judged(wave, before, targets, everywhere, operator, late=())
+
+
+def _judged(
+    wave: Sequence[Seen],
+    before: Sequence[Surveyed],
+    targets: Sequence[Target],
+    everywhere: inspection.Everywhere,
+    operator: Operator,
+    *,
+    late: Collection[str],
+) -> Preview:
+    """Decide which of the hosts that were looked at may get their releases."""
     hosts: list[Surveyed] = []
     failed: list[HostResult] = []
     told: list[Finding] = []
-    surveyed = []
-    for target, result in survey.of(targets, forks=operator.forks, listen=operator.listen):
-        surveyed.append((target, result))
-        if isinstance(result, Surveyed) and result.plan:
-            _foresee(result, operator)
-    reached = [one for _, one in surveyed if isinstance(one, Surveyed)]
-    doubles = twins(reached)
+    looked_at = {target.name for target, _ in wave}
+    reached = [one for _, one in wave if isinstance(one, Surveyed)]
+    doubles = twins([*before, *reached])
     others = {} if operator.takes_over else strays(reached, operator.store.deployments)
-    for target, result in surveyed:
+    for target, result in wave:
         if isinstance(result, DeployerError):
             failed.append(HostResult.of_error(target.name, result))
         elif drift := _drift(result, operator):
@@ -126,7 +164,8 @@ def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Pr
     return Preview(
         hosts=tuple(sorted(hosts, key=lambda one: one.target.name)),
         failed=tuple(sorted(failed, key=lambda one: one.host)),
-        names=tuple(target.name for target in targets),
+        names=tuple(target.name for target in targets if target.name in looked_at),
+        late=tuple(sorted(late)),
         findings=tuple(told),
     )
 

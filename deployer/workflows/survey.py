@@ -13,7 +13,7 @@ from typing import Literal
 from deployer.apache.compile import compile_release
 from deployer.apache.rendering import Templates
 from deployer.errors import DeployerError
-from deployer.fleet.executor import Executor, in_parallel
+from deployer.fleet.executor import Executor, with_lull
 from deployer.host.script import Whereabouts
 from deployer.observation import Observation
 from deployer.pki.material import Problem
@@ -79,6 +79,10 @@ class Surveyed:
         return datetime.fromtimestamp(self.found.clock, UTC)
 
 
+Seen = tuple[Target, Surveyed | DeployerError]
+"""A host that was looked at, or why it could not be."""
+
+
 class Survey:
     """A look at many hosts, and at what separates each from its release."""
 
@@ -113,15 +117,21 @@ class Survey:
         self._anew = anew
         self._stale = crls_due(store, now, anew="crl" in anew)
 
-    def of(
-        self, targets: Iterable[Target], *, forks: int, listen: Listener
-    ) -> Iterator[tuple[Target, Surveyed | DeployerError]]:
+    def of(self, targets: Iterable[Target], *, forks: int, listen: Listener) -> Iterator[Seen]:
         """
         Look at hosts, each with one connection and one round trip.
 
         The files of the project come first: a host for which they will not do is not connected
         to, and the others go on.
         """
+        for seen in self.with_lull(targets, forks=forks, listen=listen, lull=None):
+            if seen is not None:
+                yield seen
+
+    def with_lull(
+        self, targets: Iterable[Target], *, forks: int, listen: Listener, lull: float | None
+    ) -> Iterator[Seen | None]:
+        """Do the same, and yield None once if the last of them keep the others waiting."""
         supplies: dict[str, Supplies] = {}
         ready: dict[str, Target] = {}
         reader = SupplyReader(self._root)
@@ -133,7 +143,11 @@ class Survey:
             else:
                 ready[target.name] = target
         tasks = map(self._look_at, ready.values())
-        for task, result in in_parallel(self._executor, tasks, forks=forks, listen=listen):
+        for landed in with_lull(self._executor, tasks, forks=forks, listen=listen, lull=lull):
+            if landed is None:
+                yield None
+                continue
+            task, result = landed
             target = ready[task.host]
             if isinstance(result, DeployerError):
                 yield target, result

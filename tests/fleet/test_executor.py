@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import DeployerError, Interrupted, NeedsHands, Unreachable
-from deployer.fleet.executor import Executor, in_parallel
+from deployer.fleet.executor import Executor, in_parallel, with_lull
 from deployer.fleet.processes import Processes
 from deployer.fleet.threads import Threads
 from deployer.fleet.workplace import Workplace
@@ -178,6 +178,33 @@ def test_the_next_task_is_taken_when_what_had_ended_was_told(threads: Executor) 
         told.append(task.host)
 
     assert sorted(told) == ["a", "b", "c"]
+
+
+def test_those_that_keep_the_others_waiting_are_told_of_once(threads: Executor) -> None:
+    answered = threading.Event()
+    tasks: list[Any] = [Do("late", answered.wait), Shout("a")]
+    told: list[str | None] = []
+
+    for one in with_lull(threads, tasks, forks=3, listen=nobody, lull=0.05):
+        told.append(one and one[0].host)
+        if one is None:
+            answered.set()
+
+    assert told == ["a", None, "late"]
+
+
+def test_nobody_goes_on_as_long_as_some_have_not_begun(threads: Executor) -> None:
+    answered = threading.Event()
+    tasks: list[Any] = [
+        Shout("a"),
+        Do("late", answered.wait),
+        Do("later", partial(answered.wait, 0.3)),
+    ]
+    told = with_lull(threads, tasks, forks=1, listen=nobody, lull=0.05)
+
+    assert (next(told) or [Shout("")])[0].host == "a"
+    answered.set()
+    assert [one and one[0].host for one in told] == ["late", "later"]
 
 
 def test_hosts_are_shared_out_and_each_stays_with_its_process(processes: Executor) -> None:
