@@ -8,6 +8,7 @@ import pytest
 from tests.hosts.fleet import Fleet
 from tests.journey.conftest import founded
 from tests.journey.fleet_desk import FleetDesk
+from tests.sweep.sabotage import applied
 
 __all__ = ["founded"]
 
@@ -27,7 +28,7 @@ def desk_of(
             directory = tmp_path_factory.mktemp(f"desk{count}") / "project"
             desk = FleetDesk(directory, founded, fleet.hosts(count))
             desk.write(hsts=1)
-            desk.apply()
+            applied(desk)
             open_desks[count] = desk
         return open_desks[count]
 

@@ -11,7 +11,7 @@ from tests.sweep import promises
 from tests.sweep.damage import cutter, mend, plan_a_kill
 from tests.sweep.operations import Kind, Operation
 from tests.sweep.promises import Promises
-from tests.sweep.sabotage import CONFIRM_TIMEOUT, PATIENCE, at_step, environment
+from tests.sweep.sabotage import CONFIRM_TIMEOUT, PATIENCE, applied, at_step, environment
 from tests.sweep.visitors import Visitors
 
 FAILED = {0, 2, 4, 6}
@@ -71,7 +71,7 @@ class Storm:
         before = promises.issued(self._states[0])
         self._age += 1
         self._desk.write(hsts=self._age)
-        first, second = (self._finished(self._desk.directory, "apply", "--json") for _ in range(2))
+        first, second = (applied(self._desk).stdout for _ in range(2))
         self._promises.check(visitors)
         told = [outcomes(promises.said(one)) for one in (first, second)]
         assert set(told[0].values()) == {"changed"}, told[0]
@@ -151,16 +151,3 @@ class Storm:
     def _begun(self, typed: list[str], directory: Path) -> "subprocess.Popen[bytes]":
         null = subprocess.DEVNULL
         return subprocess.Popen(typed, cwd=directory, env=environment(), stdout=null, stderr=null)
-
-    def _finished(self, directory: Path, *arguments: str) -> str:
-        done = subprocess.run(
-            command(*arguments, "--yes", *SECRETS),
-            cwd=directory,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout

@@ -17,6 +17,7 @@ import pytest
 from tests.hosts.fleet import Fleet
 from tests.journey.fleet_desk import FleetDesk
 from tests.sweep.operations import KINDS, operations
+from tests.sweep.sabotage import applied
 from tests.sweep.storm import ROOM, Storm
 from tests.sweep.visitors import Visitors
 
@@ -52,7 +53,7 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(
         tmp_path / "project", founded, fleet.hosts(HOSTS, tmpfs={"/var/lib/deployer": ROOM})
     )
     desk.write(hsts=1)
-    desk.apply()
+    applied(desk)
     try:
         with Visitors(desk) as visitors:
             storm = Storm(desk)
