@@ -66,6 +66,8 @@ class Release:
     """Modules that the virtual hosts need, by their names in `mods-available`."""
     ports: tuple[int, ...] = ()
     """Ports on which the server must listen once the release is live."""
+    lists: tuple[tuple[str, int], ...] = ()
+    """The newest revocation list of each authority: its key identifier in hex, and the number."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", tuple(sorted(self.files, key=lambda file: file.path)))
@@ -94,6 +96,7 @@ class Release:
             include=facts.get("include", [""])[-1],
             modules=tuple(facts.get("module", [])),
             ports=tuple(int(port) for port in facts.get("port", [])),
+            lists=tuple(lists_of(manifest).items()),
         )
 
     @cached_property
@@ -102,6 +105,7 @@ class Release:
         lines = [MANIFEST_HEADER, f"include {self.include}"]
         lines += [f"module {module}" for module in self.modules]
         lines += [f"port {port}" for port in self.ports]
+        lines += [f"crl {authority} {number}" for authority, number in self.lists]
         lines += [f"file {file.mode:04o} {file.digest} {file.path}" for file in self.files]
         return "\n".join(lines) + "\n"
 
@@ -154,6 +158,12 @@ def _promised(line: str, texts: Mapping[str, bytes]) -> File:
         mode=int(mode, 8),
         secret=int(mode, 8) != PUBLIC,
     )
+
+
+def lists_of(manifest: str) -> dict[str, int]:
+    """Read which revocation lists a manifest names: the number of the newest, by authority."""
+    lines = (line.split(" ") for line in manifest.splitlines() if line.startswith("crl "))
+    return {authority: int(number) for _, authority, number in lines}
 
 
 def _add(tar: tarfile.TarFile, path: str, content: bytes, mode: int) -> None:

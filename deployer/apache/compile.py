@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from deployer.apache.material import Backend, Material
 from deployer.apache.rendering import Templates
 from deployer.apache.sites import modules_for, render_sites
+from deployer.pki.crl import newest_numbers
 from deployer.platforms import Platform
 from deployer.release import File, Release
 from deployer.spec.server import ServerSpec
@@ -50,7 +51,17 @@ def compile_release(
         include=DEFAULT_FIRST if spec.default_vhost == "deny" else DEFAULT_LEFT,
         modules=modules_for(spec.vhosts),
         ports=tuple(sorted({vhost.port for vhost in spec.vhosts})),
+        lists=_newest_lists(material),
     )
+
+
+def _newest_lists(material: Material) -> tuple[tuple[str, int], ...]:
+    found: dict[str, int] = {}
+    trust, backends = material.trust.values(), material.backends.values()
+    for crls in (*(one.crls for one in trust), *(one.crls for one in backends)):
+        for authority, number in newest_numbers(crls or b""):
+            found[authority] = max(number, found.get(authority, 0))
+    return tuple(sorted(found.items()))
 
 
 def _backend_files(directory: str, backend: Backend) -> Iterator[File]:

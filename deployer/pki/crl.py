@@ -7,7 +7,9 @@ a ladder, for a rung that was signed before it would let the revoked back in.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from typing import NamedTuple
 from cryptography import x509
 
 from deployer.errors import DeployerError
+from deployer.pki import pem
 from deployer.pki.authority import Signer
 from deployer.pki.issue import BACKDATE
 from deployer.pki.profiles import CrlSchedule, crl_schedule
@@ -162,3 +165,21 @@ def _begin(date: datetime, reason: x509.ReasonFlags) -> x509.RevokedCertificateB
     if reason is x509.ReasonFlags.unspecified:  # RFC 5280 section 5.3.1
         return builder
     return builder.add_extension(x509.CRLReason(reason), critical=False)
+
+
+@lru_cache(maxsize=64)
+def newest_numbers(lists: bytes) -> tuple[tuple[str, int], ...]:
+    """
+    Return the highest CRL number (RFC 5280 §5.2.3) of each authority, by its key identifier in hex.
+
+    `lists` is PEM. One without a number, or without the key identifier of its issuer, is left out.
+    """
+    found: dict[str, int] = {}
+    for crl in pem.read_crls(lists) if lists else ():
+        with suppress(x509.ExtensionNotFound):
+            issuer = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+            number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+            if issuer.key_identifier is not None:
+                key = issuer.key_identifier.hex()
+                found[key] = max(number, found.get(key, 0))
+    return tuple(sorted(found.items()))

@@ -23,6 +23,7 @@ from deployer.workflows import inspection
 from deployer.workflows.around import Around
 from deployer.workflows.checks import refusal
 from deployer.workflows.claims import Claimant
+from deployer.workflows.older_state import older
 from deployer.workflows.strays import strays
 from deployer.workflows.survey import Renewed, Seen, Survey, Surveyed, Target
 from deployer.workflows.trust import Unlock
@@ -147,6 +148,8 @@ def _judged(
             failed.append(HostResult.of_error(target.name, result))
         elif drift := _drift(result, operator):
             failed.append(HostResult.of_error(target.name, drift))
+        elif outdated := older(result, operator.store):
+            failed.append(HostResult.of_error(target.name, outdated))
         elif target.name in doubles:
             failed.append(HostResult.of_error(target.name, doubles[target.name]))
         elif target.name in others:

@@ -11,10 +11,7 @@ from tests.journey.workbench import deployer
 from tests.sweep.disk import lists, look
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(
-    reason="an older state brings its older lists: who was revoked meanwhile is let in again"
-)
+@pytest.mark.fault(59, how="a copy of the state from before a revocation comes to a host")
 def test_no_list_of_revocations_is_replaced_by_an_older_one(
     fleet_host: FleetHost, founded: Path, tmp_path: Path
 ) -> None:
@@ -28,7 +25,9 @@ def test_no_list_of_revocations_is_replaced_by_an_older_one(
     desk.apply()
     newer = lists(look(fleet_host))
 
-    deployer(older, *APPLY)
+    refused = deployer(older, *APPLY, status=2)
 
+    assert "are newer than those of this state" in refused.stderr
+    assert "ca crl --renew" in refused.stderr
     for issuer, number in lists(look(fleet_host)).items():
         assert number >= newer[issuer]
