@@ -158,6 +158,7 @@ class HostSession(Session):
         claimant: Claimant | None = None,
         installs: bool = False,
         anew: Collection[Renewed] = (),
+        hangs_up: bool = False,
     ) -> Survey:
         """Say how hosts are looked at."""
         return Survey(
@@ -170,6 +171,7 @@ class HostSession(Session):
             claimant=claimant,
             installs=installs,
             anew=anew,
+            hangs_up=hangs_up,
         )
 
     def claim(self, reason: str) -> Claimant:

@@ -60,7 +60,11 @@ def run(
             takes_over=overwrite_drift,
         )
         survey = session.survey(
-            texts=diff, claimant=claimant, installs=install and not check, anew=anew
+            texts=diff,
+            claimant=claimant,
+            installs=install and not check,
+            anew=anew,
+            hangs_up=check,
         )
         # Nobody waits for a dead host, unless it matters to the others, or to whoever is asked.
         goes_on = yes and saved is None and not (check or _matters(operator.strategy))

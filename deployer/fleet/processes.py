@@ -137,15 +137,30 @@ class _Worker:
                 break
             match message:
                 case _Told(number, event):
-                    self._under_way[number][2](event)
+                    self._tell(number, event)
                 case _Done(number, result, error):
-                    _, future, _ = self._under_way.pop(number)
-                    if error is None:
-                        future.set_result(result)
-                    else:
-                        future.set_exception(error)
+                    self._settle(number, result, error)
         for number in list(self._under_way):
             self._lost(number)
+
+    def _settle(self, number: int, result: Any, error: BaseException | None) -> None:
+        if number not in self._under_way:
+            return  # whoever listened to it had an error of its own
+        _, future, _ = self._under_way.pop(number)
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def _tell(self, number: int, event: Event) -> None:
+        if number not in self._under_way:
+            return
+        _, future, listen = self._under_way[number]
+        try:
+            listen(event)
+        except BaseException as bug:  # noqa: BLE001 - raised again by whoever asks for the result
+            del self._under_way[number]
+            future.set_exception(bug)
 
     def _lost(self, number: int) -> None:
         task, future, _ = self._under_way.pop(number)

@@ -40,6 +40,12 @@ class Workplace:
         """Say which key exchange protects the connection to a host, if there is one."""
         return key_exchange_of(self._open[host]) if host in self._open else ""
 
+    def leave(self, host: str) -> None:
+        """Give the connection to a host back, if there is one: nothing else is to be done there."""
+        transport = self._open.pop(host, None)
+        if transport is not None:
+            transport.close()
+
     def close(self) -> None:
         """Give every connection back."""
         while self._open:

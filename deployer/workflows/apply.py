@@ -23,6 +23,7 @@ from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, narrated
 from deployer.workflows.gate import skipped
 from deployer.workflows.knocking import expectations
+from deployer.workflows.leases import Leave
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
 from deployer.workflows.recall import Recall
@@ -71,6 +72,7 @@ def carry_out(seen: Preview, operator: Operator, *, closed: str = "") -> Iterato
     settled = [one for one in seen.hosts if not one.plan]
     unrecorded = _recorded([(one, one.plan.release) for one in settled], operator)
     for one in settled:
+        _hang_up(one.target.name, operator)
         yield HostResult(
             host=one.target.name,
             outcome=Outcome.UNCHANGED,
@@ -116,6 +118,8 @@ def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[H
             around=operator.around,
         )
         for one, result in rollout.over(ready, preview.names):
+            if operator.strategy.rollback_scope == "host":
+                _hang_up(one.name, operator)
             if one.kept and result.outcome is Outcome.ROLLED_BACK:
                 noted = _recorded([(seen[one.name], one.release)], operator)
                 yield replace(result, unrecorded=noted)
@@ -124,6 +128,11 @@ def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[H
                 yield replace(result, unrecorded=noted, unproven=_unproven(one))
             else:
                 yield result
+
+
+def _hang_up(host: str, operator: Operator) -> None:
+    """Give a connection back early: of a thousand at once, each costs memory."""
+    operator.executor.submit(Leave(host=host), operator.listen)
 
 
 def _recorded(live: Sequence[tuple[Surveyed, Release]], operator: Operator) -> str:

@@ -37,8 +37,10 @@ class KnockAt:
         return self.where.name
 
     def perform(self, place: Workplace, _: Listener) -> tuple[tuple[Knock, ...], ...]:
-        """Knock, through the connection that there is to the host."""
-        return knocks(place.host(self.where), self.wanted, self.clients, timeout=self.patience)
+        """Knock, through the connection that there is to the host, and hang up."""
+        found = knocks(place.host(self.where), self.wanted, self.clients, timeout=self.patience)
+        place.leave(self.host)
+        return found
 
 
 def expectations(

@@ -1,4 +1,4 @@
-"""What a run says to hosts about its lease there: still wanted, not wanted any more, taken."""
+"""What a run says to hosts beside its work there: that it still wants them, or does not."""
 
 from dataclasses import dataclass
 
@@ -41,6 +41,17 @@ class GiveBack:
     def perform(self, place: Workplace, _: Listener) -> None:
         """Say that the run is done there."""
         verbs.release(place.host(self.where), self.switch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The task of hanging up, when there is nothing else to do on a host in this run."""
+
+    host: str
+
+    def perform(self, place: Workplace, _: Listener) -> None:
+        """Give the connection back."""
+        place.leave(self.host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class Observe:
     """A run that is about to change the host: it waits for others, and finishes what they left."""
     installs: bool = False
     """Whether Apache and mod_ssl are installed where they are missing."""
+    hangs_up: bool = False
+    """Whether that is all that is done on the host."""
 
     @property
     def host(self) -> str:
@@ -47,6 +49,8 @@ class Observe:
             verbs.install(place.host(self._where(seen.platform.layout)))
             seen = self._look(place)
             listen(Event(host=self.host, step=Step.INSTALL, ended=True))
+        if self.hangs_up:
+            place.leave(self.host)
         return seen
 
     def _look(self, place: Workplace) -> Arrival:

@@ -98,13 +98,15 @@ class Survey:
         claimant: Claimant | None = None,
         installs: bool = False,
         anew: Collection[Renewed] = (),
+        hangs_up: bool = False,
     ) -> None:
         """
         Begin a run in the project directory `root`.
 
         With a `claimant` hosts that another run holds are waited for, and what an interrupted one
         left is finished first. `installs`: install Apache and mod_ssl where they are missing. With
-        neither nothing is changed. `anew` is what is to be issued again although it is good.
+        neither nothing is changed. `anew` is what is to be issued again although it is good;
+        `hangs_up`: nothing follows the look.
         """
         self._executor = executor
         self._store = store
@@ -115,6 +117,7 @@ class Survey:
         self._claimant = claimant
         self._installs = installs
         self._anew = anew
+        self._hangs_up = hangs_up
         self._stale = crls_due(store, now, anew="crl" in anew)
 
     def of(self, targets: Iterable[Target], *, forks: int, listen: Listener) -> Iterator[Seen]:
@@ -163,6 +166,7 @@ class Survey:
             texts=self._texts,
             claimant=self._claimant,
             installs=self._installs,
+            hangs_up=self._hangs_up,
         )
 
     def _compare(

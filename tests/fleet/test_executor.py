@@ -87,6 +87,14 @@ def furnish() -> Workplace:
     return Workplace(Nowhere())
 
 
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Heed Ctrl-C, also where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def threads() -> Iterator[Executor]:
     executor = Threads(furnish(), forks=FORKS)
@@ -137,6 +145,14 @@ def test_an_error_of_any_kind_stays_what_it_was(executor: Executor, error: Deplo
 def test_a_bug_ends_everything(executor: Executor) -> None:
     with pytest.raises(ZeroDivisionError):
         ended(executor, Shout("a", ZeroDivisionError("bug")), Shout("b"))
+
+
+def test_a_bug_of_whoever_listens_ends_everything(executor: Executor) -> None:
+    def listen(_: Event) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ended(executor, Shout("a"), Shout("b"), listen=listen)
 
 
 def test_whoever_submits_hears_of_the_steps(executor: Executor) -> None:
