@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 SCRIPTS = $(shell find deployer tests -name '*.sh') $(wildcard scripts/*) .ci/run benchmarks/fleet/peers/issue
 # For example: make test PYTEST_ARGS="-n 4 -k rollback"
 PYTEST_ARGS :=
-# One worker a core: most tests wait for a server or a timer.
+# How many workers `auto` is, tests/conftest.py says.
 WORKERS := -n auto --dist worksteal
 # For example: make lock LOCK_ARGS=--upgrade
 LOCK_ARGS :=

@@ -36,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder(file))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start three workers for two cores: most tests wait for a server, a timer or a deadline."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let `-m "not fleet"` leave out whatever needs root, without a mark on each test."""
     for item in items:

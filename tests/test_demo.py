@@ -43,6 +43,7 @@ def test_the_demo_shows_the_main_job_and_cleans_up(tmp_path: Path) -> None:
     assert directory not in commands.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_works_without_root(fleet_host: FleetHost) -> None:
     account = fleet_host.plain_user("newcomer")
     # This checkout and its environment may lie where the host's users cannot go.

@@ -6,6 +6,7 @@ and lists are used; what it must never emit is made by hand.
 """
 
 import ipaddress
+import ssl
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +37,9 @@ NOT_PERMITTED, EXCLUDED, UNKNOWN_CONSTRAINT = 47, 48, 53
 
 Situation = tuple[str, Callable[[], Visit], int]
 """What is so, and the error that both OpenSSLs give."""
+
+# Before 3.0.22 it takes a delta for a whole list, and admits whom only the list would refuse.
+OLD_OPENSSL = ssl.OPENSSL_VERSION_NUMBER < 0x30000160
 
 
 def ours() -> World:
@@ -191,6 +195,14 @@ def delta(*, base: bool) -> Visit:
     change = crl(root, start=-HOUR / 2, extensions=[(x509.DeltaCRLIndicator(7), True)])
     lists = (crl(root, mallory), change) if base else (change,)
     return Visit(door=Door(trust=(root,), crls=lists), leaf=mallory)
+
+
+def delta_after_its_list() -> Visit:
+    return delta(base=True)
+
+
+def delta_alone() -> Visit:
+    return delta(base=False)
 
 
 def stray() -> Visit:
@@ -406,9 +418,8 @@ SITUATIONS: tuple[Situation, ...] = (
     ("the issuer is revoked", revoked_issuer, REVOKED),
     ("the issuer is revoked where only the leaf's list counts",
      lambda: revoked_issuer(revocation="leaf"), ADMITTED),
-    # OpenSSL before 3.0.22 takes a delta for a whole list, and admits in both of these.
-    ("a delta after the list that it adds to", lambda: delta(base=True), REVOKED),
-    ("a delta alone", lambda: delta(base=False), NO_CRL),
+    ("a delta after the list that it adds to", delta_after_its_list, REVOKED),
+    ("a delta alone", delta_alone, NO_CRL),
     ("a list for a place that the leaf does not name",
      lambda: scoped(uri=True), WRONG_CRL_SCOPE),
     ("a list for the place that the leaf names",
@@ -501,6 +512,9 @@ def test_a_client_is_admitted_or_refused_with_this_error(
     tls: Tls,
     tmp_path: Path,
 ) -> None:
+    if knock is doors.debian_openssl and made in {delta_after_its_list, delta_alone}:
+        expected = ADMITTED if OLD_OPENSSL else expected
+
     assert knock(made(), server_of(ours()), tmp_path, tls) == expected
 
 

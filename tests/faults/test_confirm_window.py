@@ -40,6 +40,7 @@ def await_undone(desk: Workbench, *, timeout: float = 30) -> None:
     assert until(lambda: left_over(desk) == "", timeout=timeout), left_over(desk)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(38, how="Apache is killed at the reload, and another site broken meanwhile")
 def test_a_rollback_that_fails_says_what_to_type_and_ends_the_run(
     fleet: Fleet, tmp_path: Path, founded: Path

@@ -107,6 +107,7 @@ def test_a_controller_that_wakes_up_late_is_refused_by_the_host(
     assert left_over(changing) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.fault(50, how="SIGKILL while a host is rehearsed, and nobody comes back")
 def test_a_dead_holder_is_named_and_its_lease_is_over_by_itself(
     changing: Workbench, other: Workbench

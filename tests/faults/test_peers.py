@@ -220,6 +220,7 @@ def test_an_invalid_site_never_takes_the_place_of_a_good_one(live: FleetDesk) ->
         assert client(live, name)()
 
 
+@pytest.mark.slow
 def test_a_dead_host_is_told_of_and_gets_no_certificate(new: FleetDesk) -> None:
     """Seen: its certificate is issued anew before anybody knows, or it is not in the table."""
     new.hosts["web2"].unplug()

@@ -81,7 +81,8 @@ def test_a_sudo_taken_away_before_the_switch_leaves_the_old_release(
     assert visitor.failures == ()
 
 
-@pytest.mark.parametrize("step", [pytest.param(Step.PROBE, marks=pytest.mark.slow), Step.CONFIRM])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [Step.PROBE, Step.CONFIRM])
 @pytest.mark.fault(19, how="sudoers edited after the switch")
 def test_a_sudo_taken_away_after_the_switch_has_the_host_return_by_itself(
     desk: Workbench, step: Step

@@ -106,7 +106,7 @@ def test_a_dead_apache_is_started_when_that_is_the_wish_and_not_otherwise(
 
     token = back(any_shell, first)
     assert any_shell.serves(first)
-    assert f"activate {token}: new generation" in any_shell.journal
+    assert f" reloaded {token}" in any_shell.journal
 
 
 def test_a_start_that_nobody_confirms_ends_on_the_release_of_before(machine: Machine) -> None:

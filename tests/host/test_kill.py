@@ -47,6 +47,7 @@ def points(steps: int, stride: int, *, start: int = 20) -> Iterable[int]:
     return range(start, steps + 1, stride)
 
 
+@pytest.mark.slow
 @sparsely
 @pytest.mark.timeout(1200)
 def test_an_activation_killed_anywhere_ends_on_the_old_release(

@@ -21,7 +21,6 @@ OF_A_CONNECTION = (
     Step.PROBE,
     Step.CONFIRM,
 )
-QUICK = ("reset", Step.ACTIVATE, "during")
 
 
 def cases() -> list[object]:
@@ -29,13 +28,13 @@ def cases() -> list[object]:
     for kind in CUTS:
         for step in OF_A_CONNECTION:
             for moment in ("begin", "during", "end"):
-                marks = () if (kind, step, moment) == QUICK else pytest.mark.slow
                 name = f"{kind}-{step}-{moment}"
-                found.append(pytest.param(kind, step, moment, id=name, marks=marks))
+                found.append(pytest.param(kind, step, moment, id=name))
     return found
 
 
 @pytest.mark.fault(8, 39, how="SSH reset, dropped, unplugged or its session killed at each step")
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kind", "step", "moment"), cases())
 def test_a_connection_that_is_cut_leaves_its_host_wholly_old_or_wholly_new(

@@ -98,7 +98,6 @@ def test_a_rotation_that_is_killed_leaves_every_host_with_a_key_and_its_own_cert
 @kills_the_controller_at(
     [Step.STAGE, Step.ACTIVATE, Step.PROBE, Step.CONFIRM],
     MOMENTS,
-    quickly=[(Step.PROBE, "begin")],
 )
 def test_a_controller_killed_in_its_first_apply_is_forgiven(
     fleet_host: FleetHost, founded: Path, tmp_path: Path, step: Step, moment: str

@@ -18,7 +18,7 @@ find_before() {
   before=$new
   [ "$new" != "$live" ] || before=$old
   [ -n "$before" ] && [ "$before" != "$live" ] ||
-    before=$(awk -v live="$live" '$2 == "confirm" && $4 != live { name = $4 } END { print name }' \
+    before=$(awk -v live="$live" '$2 == "confirmed" && $4 != live { name = $4 } END { print name }' \
       "$state/journal" 2>/dev/null)
 }
 
