@@ -165,6 +165,7 @@ def is_stopped(working: Path) -> bool:
     return status.rpartition(")")[2].split()[0] == "T"
 
 
+@pytest.mark.slow
 @sparsely
 @pytest.mark.timeout(1200)
 def test_an_undo_killed_anywhere_is_finished_by_the_next(

@@ -305,7 +305,7 @@ def test_a_rehearsal_that_is_killed_leaves_no_server(
     before = apaches(machine)
     words = (*claim(machine), name, "ssl", str(machine.lab.https_port))
     killed = threaded(lambda: machine.host.run("rehearse", *words))
-    assert until(lambda: bool(apaches(machine) - before), timeout=10)
+    assert until(lambda: bool(apaches(machine) - before), timeout=60)
 
     for pid in rehearsals_of(name):
         with suppress(ProcessLookupError):  # the one outside takes the one inside with it
@@ -313,7 +313,7 @@ def test_a_rehearsal_that_is_killed_leaves_no_server(
     killed()
 
     assert machine.rehearse(machine.release()) == where
-    assert until(lambda: apaches(machine) == before, timeout=10)
+    assert until(lambda: apaches(machine) == before, timeout=60)
 
 
 def rehearsals_of(release: str) -> list[int]:

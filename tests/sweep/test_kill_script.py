@@ -37,7 +37,7 @@ def desk(desk_of: DeskOf) -> FleetDesk:
 
 
 @pytest.mark.fault(44, how="SIGKILL of the host's script at each line of its journal")
-@kills_the_script_at(OF_A_GOOD_RUN, quickly=[(HostStep.SWITCHED, "after")])
+@kills_the_script_at(OF_A_GOOD_RUN)
 @pytest.mark.timeout(600)
 def test_a_script_that_is_killed_leaves_its_host_wholly_old_or_wholly_new(
     desk: FleetDesk, step: HostStep, moment: str
