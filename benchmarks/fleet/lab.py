@@ -24,7 +24,11 @@ while [ -e /run/apache2/apache2.pid ] && [ $tries -lt 100 ]; do
   sleep 0.05
   tries=$((tries + 1))
 done
-exec apache2ctl start
+until apache2ctl start; do # the last workers of the old one may hold its ports a moment longer
+  [ $tries -lt 200 ] || exit 1
+  sleep 0.05
+  tries=$((tries + 1))
+done
 """
 
 # Others need what we do not; Debian's own configuration has it.
