@@ -182,8 +182,9 @@ def _prove(host: Host, deployment: Deployment, step: Stepper) -> None:
         made = [knock for site in found for knock in site]
         say(f"{len(made)} knocks")
     if problems := [knock for knock in made if knock.problem]:
-        with step(Step.ROLL_BACK):
-            raise _undone(host, lease, problems)
+        with step(Step.ROLL_BACK):  # which has ended when the host is back, however that was
+            verdict = _undone(host, lease, problems)
+        raise verdict
     with step(Step.CONFIRM):
         verbs.confirm(host, lease)
 
