@@ -70,8 +70,12 @@ def run(
         while streams.get_map():
             ready = streams.select(max(0, deadline - time.monotonic()))
             if not ready:
-                os.kill(int(said[answers.fileno()].split()[0]), signal.SIGKILL)
-                raise subprocess.TimeoutExpired(list(arguments), timeout, said[out], said[err])
+                # It says where each of its threads is, and ends.
+                os.kill(int(said[answers.fileno()].split()[0]), signal.SIGABRT)
+                said[err] += _rest(err)
+                overdue = subprocess.TimeoutExpired(arguments, timeout, said[out], said[err])
+                overdue.add_note(said[err].decode(errors="replace"))
+                raise overdue
             for key, _ in ready:
                 descriptor = key.fd
                 if chunk := os.read(descriptor, 1 << 16):
@@ -87,6 +91,11 @@ def run(
         stdout=said[out].decode(),
         stderr=said[err].decode(),
     )
+
+
+def _rest(descriptor: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as stream:
+        return stream.read()
 
 
 def _file(text: str) -> int:

@@ -7,6 +7,7 @@ status when it has ended, go back through the socket that came as a fifth.
 """
 
 import atexit
+import faulthandler
 import gc
 import importlib
 import json
@@ -54,6 +55,7 @@ def become(request: int, stdin: int, stdout: int, stderr: int, answers: int) -> 
     for number, descriptor in enumerate((stdin, stdout, stderr)):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    faulthandler.enable(2)
     os.chdir(wanted["cwd"])
     os.environ.clear()
     os.environ.update(wanted["env"])

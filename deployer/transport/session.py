@@ -81,7 +81,9 @@ class SSH:
                 status = self._execute(talk)
             except LOST as error:
                 self.close()
-                raise talk.overdue() if rang.is_set() else self._lost(str(error)) from error
+                # paramiko has deadlines of its own, and may see the time before our timer does.
+                late = rang.is_set() or not talk.seconds_left
+                raise talk.overdue() if late else self._lost(str(error)) from error
             except HostError:
                 self.close()
                 raise

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def test_two_controllers_at_once_are_never_two_writers(live_desk: Workbench, sta
                 desk.vhosts = [desk.site(client_auth={"verify": "optional"}, hsts=age)]
                 desk.write_inventory()
             running = [applying(desk) for desk in (first, second)]
-            ended = [process.wait(timeout=120) for process in running]
+            ended = [ending(process) for process in running]
             endings[tuple(sorted(ended))] += 1
             # Whoever got the host brought it to its own release, whole; the other knows it.
             assert set(ended) <= {0, 75}, number
@@ -130,10 +131,21 @@ def test_two_controllers_at_once_are_never_two_writers(live_desk: Workbench, sta
 
 def applying(desk: Workbench) -> subprocess.Popen[bytes]:
     """Begin an apply, and do not wait for it."""
-    arguments = (sys.executable, "-m", "deployer", *APPLY)
+    arguments = (sys.executable, "-X", "faulthandler", "-m", "deployer", *APPLY)
     return subprocess.Popen(
-        arguments, cwd=desk.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments, cwd=desk.directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
+
+
+def ending(process: subprocess.Popen[bytes]) -> int:
+    """Wait for an apply; one that does not end says where each of its threads is."""
+    try:
+        process.communicate(timeout=120)
+    except subprocess.TimeoutExpired as error:
+        process.send_signal(signal.SIGABRT)
+        error.add_note(process.communicate()[1].decode())
+        raise
+    return process.returncode
 
 
 def serials(directory: Path) -> set[int]:

@@ -125,14 +125,20 @@ bodies_in() {
 # Modes and digests of the files of a release, in its directory. What is there, rather than what the
 # manifest says: a file edited by hand must show.
 files_there() {
-  find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + | while read -r mode _ _ _ _ _ _ _ path; do
-    path=${path% -> *}
-    printf '%s\n' "mode $mode ${path#./}"
-  done
   # shellcheck disable=SC2086 # a command and its option
-  find . \( -type f -o -type l \) ! -path ./MANIFEST -exec $sha256 {} + |
-    while read -r digest path; do
-      printf '%s\n' "digest $digest ${path#./}"
+  find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + \( -type f -o -type l \) -exec $sha256 {} + |
+    while read -r word rest; do
+      case $word in
+        ????????????????????*) printf '%s\n' "digest $word ${rest#./}" ;;
+        *)
+          for _ in links owner group size month day time; do
+            rest=${rest#* }
+            rest=${rest#"${rest%%[! ]*}"}
+          done
+          rest=${rest% -> *}
+          printf '%s\n' "mode $word ${rest#./}"
+          ;;
+      esac
     done
 }
 
@@ -391,8 +397,11 @@ remember() {
 
 # plan_of FILE: what an activation wrote down before it began.
 plan_of() {
-  old=$(sed -n 's/^old=//p' "$1")
-  new=$(sed -n 's/^new=//p' "$1")
+  old=
+  new=
+  while IFS='=' read -r field value || [ -n "$field" ]; do
+    case $field in old) old=$value ;; new) new=$value ;; esac
+  done <"$1"
 }
 
 # End as the undo of this activation has ended, if there was one.

@@ -183,7 +183,7 @@ openssl_version() {
   if [ -n "$library" ]; then
     mapped=/proc/$apache/map_files/${library%% *}
     [ -r "$mapped" ] || mapped=/${library#*/}
-    version=$(grep -a -o 'OpenSSL [0-9][0-9.]*[a-z]* [0-9]' "$mapped" 2>/dev/null | head -n 1)
+    version=$(grep -a -o -m 1 'OpenSSL [0-9][0-9.]*[a-z]* [0-9]' "$mapped" 2>/dev/null)
   fi
   [ -n "$version" ] || version=$(openssl version 2>/dev/null)
   version=${version##*OpenSSL }
@@ -200,7 +200,9 @@ if [ -z "$layout" ]; then
   say end
   exit 0
 fi
-own_addresses | sed 's/^/address /'
+for address in $(own_addresses); do
+  say address "$address"
+done
 version=$(httpd -v 2>/dev/null)
 case $version in *Apache/*) version=${version#*Apache/} ;; *) version= ;; esac
 say version "${version%%[!0-9.]*}"
@@ -221,7 +223,10 @@ if find_apache; then
 fi
 openssl_version
 say current "$(live_release)"
-[ ! -e "$state/confirmed" ] || sed -n 's/^new=/confirmed /p' "$state/confirmed"
+if [ -e "$state/confirmed" ]; then
+  plan_of "$state/confirmed"
+  say confirmed "$new"
+fi
 [ ! -e "$state/last" ] || say last "$(first_line "$state/last")"
 
 read_lease
