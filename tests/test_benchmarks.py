@@ -13,6 +13,7 @@ import pytest
 from benchmarks import inventory, render
 from benchmarks.fleet.page import page
 from benchmarks.fleet.relay import distance
+from benchmarks.fleet.timing import Failed, took
 from tests.hosts.network import unavailable
 
 
@@ -28,6 +29,16 @@ def test_ten_thousand_hosts_are_listed_in_about_a_second() -> None:
 
     assert ours.seconds <= 2
     assert ours.megabytes <= inventory.MEGABYTES
+
+
+def test_memory_is_that_of_the_command_and_not_of_whoever_measures(tmp_path: Path) -> None:
+    ballast = bytes(1) * (100 << 20)
+
+    assert 1 < took(["true"], cwd=tmp_path, timeout=30).megabytes < 40
+    assert took(["sh", "-c", "exit 3"], cwd=tmp_path, timeout=30, statuses=[3]).cpu >= 0
+    with pytest.raises(Failed, match="ended with 3"):
+        took(["sh", "-c", "exit 3"], cwd=tmp_path, timeout=30)
+    assert ballast
 
 
 def test_a_distance_is_what_it_says() -> None:

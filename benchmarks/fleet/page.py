@@ -38,9 +38,7 @@ changed. deployer also rehearses each release, and probes each site before it co
 contains its start and the opening of the CA's key.
 
 CPU is that of the controller alone: user and system time of every process that it started, ssh
-and ControlPersist masters too. Memory is of its largest process; from the second size on, what is
-below the 150 MB of the measuring program cannot be told, for a child begins as its copy. Apache's
-own time is that of the
+and ControlPersist masters too. Memory is of its largest process. Apache's own time is that of the
 same run without SSH: all hosts wait before a rehearsal, or an activation, until the last has come
 to it. A distance is a relay that holds back every byte for half a round trip. Round trips are
 what a distance of 200 ms adds to a run over one host, divided by it.

@@ -6,13 +6,14 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+LAUNCH = Path(__file__).with_name("launch.py")
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 
 
@@ -45,10 +46,9 @@ def took(
 ) -> Measured:
     """Run a command to its end; raise `Failed` with its last words unless it did its job."""
     before = _children()
-    with tempfile.TemporaryFile() as said:
-        begun = time.monotonic()
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("r") as figures:
         process = subprocess.Popen(
-            argv,
+            (sys.executable, "-S", str(LAUNCH), figures.name, *argv),
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -58,11 +58,9 @@ def took(
         )
         overdue = threading.Timer(timeout, os.killpg, (process.pid, signal.SIGKILL))
         overdue.start()
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - begun
+        process.wait()
         overdue.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        cpu = used.ru_utime + used.ru_stime
+        seconds, cpu, kibibytes = map(float, figures.read().split() or (0, 0, 0))
         for orphan in _children() - before - {process.pid}:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(orphan, signal.SIGTERM)
@@ -73,7 +71,7 @@ def took(
             words = said.read().decode(errors="replace")[-1500:]
             why = "was too slow" if process.returncode < 0 else f"ended with {process.returncode}"
             raise Failed(f"{' '.join(argv)[:300]} {why}:\n{words}")
-    return Measured(seconds, cpu, used.ru_maxrss / 1024)
+    return Measured(seconds, cpu, kibibytes / 1024)
 
 
 def _children() -> frozenset[int]:
