@@ -1,6 +1,7 @@
 """Where tasks are performed: the connections to hosts, one each, for as long as a run lasts."""
 
 import threading
+from dataclasses import dataclass
 from typing import Protocol
 
 from deployer.host.script import Host, Stranger, Whereabouts
@@ -16,6 +17,18 @@ class Connect(Protocol):
 
     def close(self) -> None:
         """End what the connections shared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtHost:
+    """What every task begins with that is done where the host's layout is known."""
+
+    where: Whereabouts
+
+    @property
+    def host(self) -> str:
+        """The inventory's name of the host."""
+        return self.where.name
 
 
 class Workplace:

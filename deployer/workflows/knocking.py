@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from deployer.apache.material import Leaf
-from deployer.fleet.workplace import Workplace
-from deployer.host.script import Host, Whereabouts
+from deployer.fleet.workplace import AtHost, Workplace
+from deployer.host.script import Host
 from deployer.observation import Observation
 from deployer.pki import pem
 from deployer.probe.verdict import Clients, Expectation, Knock, await_content
@@ -22,19 +22,13 @@ MOST_ADDRESSES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnockAt:
+class KnockAt(AtHost):
     """The task of knocking at every site of a host; its result has the knocks at each."""
 
-    where: Whereabouts
     wanted: tuple[Expectation, ...]
     clients: Clients = field(repr=False)
     patience: float
     """Seconds in which all of them must answer as expected; 0: one look, whatever it shows."""
-
-    @property
-    def host(self) -> str:
-        """The inventory's name of the host."""
-        return self.where.name
 
     def perform(self, place: Workplace, _: Listener) -> tuple[tuple[Knock, ...], ...]:
         """Knock, through the connection that there is to the host, and hang up."""

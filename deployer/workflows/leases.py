@@ -2,24 +2,17 @@
 
 from dataclasses import dataclass
 
-from deployer.fleet.workplace import Workplace
+from deployer.fleet.workplace import AtHost, Workplace
 from deployer.host import verbs
-from deployer.host.script import Whereabouts
 from deployer.host.verbs import Switch
 from deployer.result import Listener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renew:
+class Renew(AtHost):
     """The task of keeping the lease of a host that waits for its turn."""
 
-    where: Whereabouts
     switch: Switch
-
-    @property
-    def host(self) -> str:
-        """The inventory's name of the host."""
-        return self.where.name
 
     def perform(self, place: Workplace, _: Listener) -> None:
         """Say that the run is alive; raise `Locked` when the lease is lost."""
@@ -27,16 +20,10 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GiveBack:
+class GiveBack(AtHost):
     """The task of giving back the lease of a host on which nothing will be switched after all."""
 
-    where: Whereabouts
     switch: Switch
-
-    @property
-    def host(self) -> str:
-        """The inventory's name of the host."""
-        return self.where.name
 
     def perform(self, place: Workplace, _: Listener) -> None:
         """Say that the run is done there."""
@@ -55,16 +42,10 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Break:
+class Break(AtHost):
     """The task of taking a lease from a run that will not come back."""
 
-    where: Whereabouts
     token: str
-
-    @property
-    def host(self) -> str:
-        """The inventory's name of the host."""
-        return self.where.name
 
     def perform(self, place: Workplace, _: Listener) -> None:
         """Take it; raise `Locked` when it is another's by now, or something is in flight."""
