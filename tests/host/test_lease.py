@@ -1,5 +1,6 @@
 """The lease: one run at a time, and whoever comes back too late is refused."""
 
+import subprocess
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from deployer.errors import Locked, StepFailed
 from deployer.fleet.threads import Threads
 from deployer.fleet.workplace import Workplace
 from deployer.host import verbs
-from deployer.host.script import Whereabouts
+from deployer.host.script import BOOTSTRAP, Whereabouts, script_text
 from deployer.sandbox.processes import until
 from deployer.spec.connection import Connection
 from deployer.transport import Transport
@@ -38,6 +39,28 @@ def test_a_run_holds_the_host_from_its_first_file_to_its_confirmation(any_shell:
     verbs.confirm(machine.host, switch)
 
     assert holder(machine) == ""
+
+
+@pytest.mark.fault(39, how="an undo of which only the beginning arrives")
+def test_an_activation_that_waits_for_what_never_arrives_holds_nothing(machine: Machine) -> None:
+    name, switch = machine.stage(machine.release()), new_switch(machine.host)
+    script = script_text("activate", machine.layout).encode()
+    shell = BOOTSTRAP.format(read=f"dd bs=1 count={len(script)}")
+    words = ("activate", switch.token, *switch.claim, name, "5", "")
+
+    with subprocess.Popen(["sh", "-c", shell, *words], stdin=subprocess.PIPE) as waiting:
+        assert waiting.stdin
+        waiting.stdin.write(script + script_text("undo", machine.layout).encode()[:100])
+        waiting.stdin.flush()
+        assert until(lambda: children_of(waiting.pid) == [b"cat"], timeout=10)
+        machine.deploy(machine.release())
+        waiting.kill()
+
+
+def children_of(pid: int) -> list[bytes]:
+    """The programs that a process runs."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0] for child in children]
 
 
 @pytest.mark.fault(48, how="another run at every step")

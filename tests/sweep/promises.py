@@ -110,9 +110,27 @@ def said(text: str) -> list[dict[str, Any]]:
 
 def at_work(host: FleetHost) -> str:
     """Name the scripts of ours that run on a host, its dead-man timers among them."""
-    commands = (host.root / "proc").glob("[0-9]*/cmdline")
-    typed = [read(path).replace(b"\0", b" ") for path in commands]
-    return "; ".join(one.decode()[:80] for one in typed if OURS.search(one))
+    processes = [path.parent for path in (host.root / "proc").glob("[0-9]*/cmdline")]
+    found = [(path, typed(path)) for path in processes]
+    return "; ".join(
+        one.decode()[:80] for path, one in found if OURS.search(one) and not waits(path)
+    )
+
+
+def typed(process: Path) -> bytes:
+    return read(process / "cmdline").replace(b"\0", b" ")
+
+
+def waits(process: Path) -> bool:
+    """
+    Say whether a shell has not got its script yet.
+
+    Where packets are lost it never comes, and sshd learns of that in its own time. Nothing has
+    been done by then, nor will be: a part of a script does not run.
+    """
+    children = read(process / "task" / process.name / "children").split()
+    reading = (typed(process.parent / child.decode()) for child in children)
+    return any(one == b"cat " or one.startswith(b"dd bs=1 ") for one in reading)
 
 
 def has(disk: Disk, step: HostStep, switch: str) -> bool:

@@ -50,9 +50,11 @@ def test_a_connection_that_is_cut_leaves_its_host_wholly_old_or_wholly_new(
 
     with Visitors(desk) as visitors:
         act = cutter(desk, kind)
-        done = sabotaged(desk.directory, step, moment, 2, act, *options)
-        alone = checker.settled()
-        mend(desk.hosts.values())
+        try:
+            done = sabotaged(desk.directory, step, moment, 2, act, *options)
+            alone = checker.settled()
+        finally:
+            mend(desk.hosts.values())
         checker.check(visitors)
         again(desk)
         checker.check(visitors)

@@ -26,6 +26,10 @@ abandon() {
   fail "$*"
 }
 
+# Before anything is held: of a network that swallows packets sshd may learn two hours later.
+text=$(cat)
+case $text in *"# the end") ;; *) fail "the undo did not arrive whole" ;; esac
+
 mkdir -p "$state" || fail "cannot create $state"
 trap 'rm -f "$state/working.$token"' EXIT
 ln -s "$$" "$state/working.$token" || fail "cannot write below $state"
@@ -48,7 +52,8 @@ else
   [ "$start" = start ] || abandon "Apache is not running"
 fi
 
-cat 2>/dev/null >"$undo" && [ "$(tail -n 1 "$undo")" = "# the end" ] || abandon "cannot write $undo"
+printf '%s\n' "$text" 2>/dev/null >"$undo" && [ "$(tail -n 1 "$undo")" = "# the end" ] ||
+  abandon "cannot write $undo"
 # shellcheck disable=SC2086 # a list of module names
 enable=$(missing_modules $modules)
 old=$(live_release)
