@@ -16,7 +16,8 @@ from tests.hosts.crowd import Machine, machines
 from tests.hosts.fleet import Fleet
 from tests.journey.workbench import SITE, command, found_ca
 
-MEGABYTES = 200
+MEGABYTES = 256
+"""About 95 for the program, and 140 KiB a host: its connection, what it is and what it will be."""
 FORKS = 50
 # What each phase of a host may take at most: connecting and the banner of those that hang, and
 # the steps of the others, with as many of them at once as there are forks.
