@@ -6,6 +6,7 @@ executor to decide; a run only says how many may be under way. Tasks of one host
 that an earlier one opened, so an executor gives all of them to the same workplace.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
@@ -18,6 +19,9 @@ from deployer.result import Listener
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
+
+_HEEDING = 1.0
+"""Seconds after which a signal has been heeded at the latest."""
 
 
 class Task(Protocol[Result_co]):
@@ -101,7 +105,7 @@ def with_lull(
         begin()
         while flying:
             patience = lull if some_ended and len(flying) < forks else None
-            if wait(flying, timeout=patience, return_when=FIRST_COMPLETED).done:
+            if _any_ended(flying, patience):
                 yield from landed()
                 begin()
                 some_ended = True
@@ -124,3 +128,19 @@ def _outcome(future: Future[Any]) -> Any:
     if isinstance(error, DeployerError):
         return error
     raise error
+
+
+def _any_ended(flying: Iterable[Future[Any]], patience: float | None) -> bool:
+    """
+    Wait until one has ended, or for so many seconds; say whether one has.
+
+    In turns: a signal that comes between the interpreter's last look at them and the wait itself
+    is heeded when the wait is over.
+    """
+    until = None if patience is None else time.monotonic() + patience
+    while True:
+        left = _HEEDING if until is None else min(_HEEDING, max(0, until - time.monotonic()))
+        if wait(flying, timeout=left, return_when=FIRST_COMPLETED).done:
+            return True
+        if until is not None and time.monotonic() >= until:
+            return False
