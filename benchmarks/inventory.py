@@ -6,13 +6,14 @@ How long a large inventory takes to load and to list, and in how much memory.
 """
 # ruff: noqa: INP001 (run by name, imported by a test)
 
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+from benchmarks.launch import by_way_of_this, figures
 
 GROUPS = 200
 # Hosts, and how many seconds of CPU they may take.
@@ -47,22 +48,12 @@ def write(directory: Path, hosts: int) -> None:
 
 def took(directory: Path, *command: str) -> Measured:
     """Run a command to its end; in a process of its own, so that its memory is its own."""
-    script = (
-        "import json, resource, subprocess, sys;"
-        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,"
-        " check=True);"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(used.ru_utime + used.ru_stime, used.ru_maxrss)"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        cwd=directory,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    return Measured(float(said[0]), float(said[1]) / (1 if sys.platform == "darwin" else 1024))
+    with tempfile.NamedTemporaryFile() as noted:
+        subprocess.run(
+            by_way_of_this(noted.name, command), cwd=directory, capture_output=True, check=True
+        )
+        _, cpu, megabytes = figures(noted.name)
+    return Measured(cpu, megabytes)
 
 
 def measure(hosts: int) -> tuple[Measured, Measured | None]:

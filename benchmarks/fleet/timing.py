@@ -6,14 +6,14 @@ import ctypes
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-LAUNCH = Path(__file__).with_name("launch.py")
+from benchmarks.launch import by_way_of_this, figures
+
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 
 
@@ -46,9 +46,9 @@ def took(
 ) -> Measured:
     """Run a command to its end; raise `Failed` with its last words unless it did its job."""
     before = _children()
-    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("r") as figures:
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile() as noted:
         process = subprocess.Popen(
-            (sys.executable, "-S", str(LAUNCH), figures.name, *argv),
+            by_way_of_this(noted.name, argv),
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ def took(
         overdue.start()
         process.wait()
         overdue.cancel()
-        seconds, cpu, kibibytes = map(float, figures.read().split() or (0, 0, 0))
+        seconds, cpu, megabytes = figures(noted.name)
         for orphan in _children() - before - {process.pid}:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(orphan, signal.SIGTERM)
@@ -71,7 +71,7 @@ def took(
             words = said.read().decode(errors="replace")[-1500:]
             why = "was too slow" if process.returncode < 0 else f"ended with {process.returncode}"
             raise Failed(f"{' '.join(argv)[:300]} {why}:\n{words}")
-    return Measured(seconds, cpu, kibibytes / 1024)
+    return Measured(seconds, cpu, megabytes)
 
 
 def _children() -> frozenset[int]:

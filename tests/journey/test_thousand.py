@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.fleet.timing import LAUNCH
+from benchmarks.launch import by_way_of_this, figures
 from tests.hosts.crowd import Machine, machines
 from tests.hosts.fleet import Fleet
 from tests.journey.workbench import SITE, command, found_ca
 
 MEGABYTES = 256
-"""About 95 for the program, and 140 KiB a host: its connection, what it is and what it will be."""
+"""It is to be 200. About 95 are the program, and 140 KiB a host: connection, found, and release."""
 FORKS = 50
 # What each phase of a host may take at most: connecting and the banner of those that hang, and
 # the steps of the others, with as many of them at once as there are forks.
@@ -79,17 +78,20 @@ def write(
 
 def applied(directory: Path, *options: str) -> Ended:
     argv = command("apply", "--yes", "--passphrase-file", "passphrase", "--json", *options)
-    # By way of a small process: what a process has in memory counts for those that it becomes.
-    launch = (sys.executable, "-S", str(LAUNCH), "figures", *argv)
+    noted = str(directory / "figures")
     with (directory / "said").open("w+") as said:
         ended = subprocess.run(
-            launch, cwd=directory, stdout=said, stderr=subprocess.DEVNULL, check=False
+            by_way_of_this(noted, argv),
+            cwd=directory,
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            check=False,
         )
         said.seek(0)
         events = [json.loads(line) for line in said]
-    seconds, _, kibibytes = map(float, (directory / "figures").read_text().split())
+    seconds, _, megabytes = figures(noted)
     outcomes = {one["host"]: one["outcome"] for one in events if one["event"] == "host"}
-    return Ended(Counter(outcomes.values()), ended.returncode, seconds, kibibytes / 1024)
+    return Ended(Counter(outcomes.values()), ended.returncode, seconds, megabytes)
 
 
 @pytest.mark.slow
