@@ -6,6 +6,7 @@ executor to decide; a run only says how many may be under way. Tasks of one host
 that an earlier one opened, so an executor gives all of them to the same workplace.
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -137,10 +138,10 @@ def _any_ended(flying: Iterable[Future[Any]], patience: float | None) -> bool:
     In turns: a signal that comes between the interpreter's last look at them and the wait itself
     is heeded when the wait is over.
     """
-    until = None if patience is None else time.monotonic() + patience
+    until = time.monotonic() + (math.inf if patience is None else patience)
     while True:
-        left = _HEEDING if until is None else min(_HEEDING, max(0, until - time.monotonic()))
-        if wait(flying, timeout=left, return_when=FIRST_COMPLETED).done:
+        turn = min(_HEEDING, max(0, until - time.monotonic()))
+        if wait(flying, timeout=turn, return_when=FIRST_COMPLETED).done:
             return True
-        if until is not None and time.monotonic() >= until:
+        if time.monotonic() >= until:
             return False

@@ -129,6 +129,7 @@ files_there() {
   find . ! -type d ! -path ./MANIFEST -exec ls -ln {} + \( -type f -o -type l \) -exec $sha256 {} + |
     while read -r word rest; do
       case $word in
+        # Longer than any mode is a digest.
         ????????????????????*) printf '%s\n' "digest $word ${rest#./}" ;;
         *)
           for _ in links owner group size month day time; do

@@ -183,7 +183,8 @@ openssl_version() {
   if [ -n "$library" ]; then
     mapped=/proc/$apache/map_files/${library%% *}
     [ -r "$mapped" ] || mapped=/${library#*/}
-    version=$(grep -a -o -m 1 'OpenSSL [0-9][0-9.]*[a-z]* [0-9]' "$mapped" 2>/dev/null)
+    # What grep takes for a line of a library may say it twice.
+    version=$(grep -a -o -m 1 'OpenSSL [0-9][0-9.]*[a-z]* [0-9]' "$mapped" 2>/dev/null | head -n 1)
   fi
   [ -n "$version" ] || version=$(openssl version 2>/dev/null)
   version=${version##*OpenSSL }
