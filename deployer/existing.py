@@ -8,6 +8,7 @@ not print is read from the files that it includes. Text in, values out.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _MANY = re.compile(r"(\S+)\s+is a NameVirtualHost")
 _ONE = re.compile(r"(\S+:[0-9*]+)\s+(\S+) \((.*):(\d+)\)")
@@ -124,7 +125,7 @@ def parse_existing(
 ) -> Existing | None:
     """Read the dump and the directives of `observe.sh`; None where Apache said nothing."""
     lines = tuple(dump)
-    modules = frozenset(found[1] for found in map(_MODULE.match, lines) if found)
+    modules = common_set(tuple(found[1] for found in map(_MODULE.match, lines) if found))
     if not modules:
         return None
     facts: dict[str, list[str]] = {}
@@ -143,6 +144,12 @@ def parse_existing(
         listens=_listens(counting),
         scoreboard=_scoreboard(counting, modules, processes),
     )
+
+
+@lru_cache(maxsize=64)
+def common_set(names: tuple[str, ...]) -> frozenset[str]:
+    """Make a set of what most hosts of a fleet have alike, and let them share it."""
+    return frozenset(names)
 
 
 def _directive(text: str) -> _Line:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from deployer.existing import Existing, parse_existing
+from deployer.existing import Existing, common_set, parse_existing
 
 FIRST_LINE, LAST_LINE = "deployer-observation", "end"
 MODES = {"r": 4, "w": 2, "x": 1, "s": 1, "t": 1}
@@ -151,7 +151,7 @@ def parse(output: str) -> Observation:
         manifest="".join(f"{line}\n" for line in facts.get("manifest", [])),
         files=files_of(facts.get("mode", []), facts.get("digest", [])),
         includes=dict(_pair(line) for line in facts.get("include", [])),
-        modules=frozenset(facts.get("module", [])),
+        modules=common_set(tuple(facts.get("module", []))),
         releases=frozenset(facts.get("release", [])),
         pending=_pending(single("pending")),
         fence=int(single("fence") or 0),

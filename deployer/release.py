@@ -9,8 +9,8 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Self
 
 MANIFEST_HEADER = "deployer-release 1"
@@ -41,7 +41,7 @@ class File:
 
         With `group` by the group of Apache's workers as well: they open password files themselves.
         """
-        digest = hashlib.sha256(content).hexdigest()
+        content, digest = (_with_digest if secret else _shared)(content)
         mode = (0o640 if group else 0o600) if secret else PUBLIC
         return cls(path=path, digest=digest, content=content, mode=mode, secret=secret)
 
@@ -130,6 +130,12 @@ class Release:
                 return file
         raise KeyError(path)
 
+    def sharing(self, other: Self) -> Self:
+        """Take the files that are the same from `other`: of each there is one in memory then."""
+        theirs = {file.path: file for file in other.files}
+        same = (known if (known := theirs.get(file.path)) == file else file for file in self.files)
+        return replace(self, files=tuple(same))
+
     def to_tar(self, present: Mapping[str, str]) -> bytes:
         """
         Pack the manifest and the files that the host does not have.
@@ -144,6 +150,14 @@ class Release:
                 if file.content is not None and present.get(file.path) != file.digest:
                     _add(tar, file.path, file.content, file.mode)
         return buffer.getvalue()
+
+
+def _with_digest(content: bytes) -> tuple[bytes, str]:
+    return content, hashlib.sha256(content).hexdigest()
+
+
+# Of authorities, lists and much of Apache's files, a thousand hosts have the same.
+_shared = lru_cache(maxsize=256)(_with_digest)
 
 
 def _promised(line: str, texts: Mapping[str, bytes]) -> File:

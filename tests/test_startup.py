@@ -42,7 +42,11 @@ def loaded(project: Path, *arguments: str) -> set[str]:
         text=True,
         check=True,
     )
-    lines = (line for line in ended.stderr.splitlines() if line.startswith("import time:"))
+    return of_importtime(ended.stderr)
+
+
+def of_importtime(said: str) -> set[str]:
+    lines = (line for line in said.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip() for line in lines}
 
 
@@ -55,6 +59,19 @@ def test_what_a_command_does_not_need_is_not_loaded(
     assert "typer" in modules
     assert not [name for name in modules if name.split(".")[0] in HEAVY or name in HEAVY]
     assert len(modules) < MOST_MODULES, sorted(modules)
+
+
+def test_paramiko_brings_nothing_along_that_nobody_needs() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import deployer.transport.ssh"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = of_importtime(ended.stderr)
+
+    assert "paramiko" in modules
+    assert not {"asyncio", "unittest"} & modules
 
 
 def test_nothing_is_drawn_for_a_pipe(project: Path) -> None:

@@ -81,8 +81,9 @@ def _check_leaf(
     return tuple(Problem(subject=subject, message=text, hint=hint) for text, hint in found)
 
 
-# Of authorities it is asked again for every host; what is signed stays signed.
-@lru_cache(maxsize=1024)
+# Of authorities it is asked again for every host; what is signed stays signed. No more than those
+# few: a thousand leaves that are asked of once would all be kept.
+@lru_cache(maxsize=64)
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Say whether the issuer's key really signed the certificate."""
     if certificate.issuer != issuer.subject:

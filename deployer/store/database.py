@@ -77,6 +77,7 @@ class Database:
         self.path = path
         self._lock_timeout = lock_timeout
         self._engine = engine.connect(path, lock_timeout)
+        self._files = (str(path), f"{path}-wal")
         self._stamp: object = None
         self._remembered: dict[Hashable, Any] = {}
 
@@ -133,7 +134,7 @@ class Database:
 
         A run asks the same of every one of its hosts. Every commit changes one of the two files.
         """
-        stamp = self._files()
+        stamp = self._as_they_are()
         if stamp != self._stamp:
             self._stamp, self._remembered = stamp, {}
         known = self._remembered
@@ -143,11 +144,11 @@ class Database:
         value: Value = known[what]
         return value
 
-    def _files(self) -> object:
+    def _as_they_are(self) -> object:
         found = []
-        for name in (self.path.name, f"{self.path.name}-wal"):
+        for file in self._files:  # names, not paths: it is asked for a dozen times for every host
             with suppress(FileNotFoundError):
-                stat = self.path.with_name(name).stat()
+                stat = os.stat(file)  # noqa: PTH116
                 found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
 

@@ -6,9 +6,14 @@ sudo and the local machine each have one method to get right. `dial` opens a TCP
 as seen from the host, through the same connection, so that a probe needs no other route.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+# paramiko takes it along, if it is there, for a reader of ssh_config that is not ours: a twentieth
+# of what it takes to start.
+sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

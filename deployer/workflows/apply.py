@@ -236,7 +236,9 @@ def _deployment(one: Surveyed, signed: _Signed, clients: Clients, operator: Oper
     return Deployment(
         where=one.where,
         found=one.found,
-        release=compile_release(spec, one.platform, material, operator.templates),
+        release=compile_release(spec, one.platform, material, operator.templates).sharing(
+            one.plan.release
+        ),
         expectations=expectations(spec, material.leaves, one.found, admits=one.admits),
         clients=clients,
         switch=operator.claimant.switch(
