@@ -15,8 +15,8 @@ from tests.hosts.crowd import Machine, machines
 from tests.hosts.fleet import Fleet
 from tests.journey.workbench import SITE, command, found_ca
 
-MEGABYTES = 256
-"""It is to be 200. About 95 are the program, and 140 KiB a host: connection, found, and release."""
+MEGABYTES = 200
+"""About 82 are the program, and 115 KiB a host, of which its connection has 55."""
 FORKS = 50
 # What each phase of a host may take at most: connecting and the banner of those that hang, and
 # the steps of the others, with as many of them at once as there are forks.
