@@ -79,7 +79,7 @@ class Course:
             self.around.end_run(results, status=status, outcome=outcome)
         if self._has_trouble() and status in {0, Locked.exit_code}:
             status, outcome = SOME_FAILED, FAILED
-        self._recorder.end(ending or f"status {status}")
+        self._recorder.end(ending or f"status {status}", refused=outcome == REFUSED)
         with interrupts.deferred(_TELLING, _STOPPED):
             self._tell(status, outcome)
         return status

@@ -15,6 +15,8 @@ from deployer.cli import interrupts, streams
 from deployer.cli.course import Course
 from deployer.cli.passphrases import with_passphrases
 from deployer.cli.session import Session
+from deployer.errors import UsageError
+from deployer.fleet.descriptors import make_room
 from deployer.fleet.executor import Executor
 from deployer.fleet.processes import Processes
 from deployer.fleet.threads import Threads
@@ -98,15 +100,20 @@ class HostSession(Session):
         """
         Select the hosts of a pattern that serve something, with the ways to them.
 
-        With `ended` only those that ended so in the last run.
+        With `ended` only those that ended so in the last run that came to hosts. Raises
+        `UsageError` where canaries were named, and none of them is among these.
         """
         found = targets(self.hosts(pattern), self.defaults)
         if ended is not None:
-            last = Runs(self.project.state).last()
+            past = Runs(self.project.state).newest_first()
+            last = next((one for one in past if one.was_carried_out), None)
             again = last.ended(ended) if last else frozenset()
             found = tuple(target for target in found if target.name in again)
             if not found:
                 console.note(f"no host ended {ended} in the last run")
+        if self.common.canary and found:
+            self._check_canaries({target.name for target in found})
+        make_room(len(found))
         opened = with_passphrases([target.connection for target in found])
         return tuple(
             replace(target, connection=way) for target, way in zip(found, opened, strict=True)
@@ -114,7 +121,9 @@ class HostSession(Session):
 
     def ways(self, pattern: str) -> tuple[Connection, ...]:
         """Select the hosts of a pattern, whatever they serve, and return the ways to them."""
-        return ways(self.hosts(pattern), self.defaults)
+        found = ways(self.hosts(pattern), self.defaults)
+        make_room(len(found))
+        return found
 
     @cached_property
     def connector(self) -> Connector:
@@ -150,6 +159,14 @@ class HostSession(Session):
             any_errors_fatal=common.any_errors_fatal,
             rollback_scope=common.rollback_scope,
         )
+
+    def _check_canaries(self, names: Collection[str]) -> None:
+        """Refuse a run whose first batch would be everything."""
+        if not any(name in names for name in self.strategy.canaries):
+            raise UsageError(
+                f"--canary {self.common.canary}: none of these hosts is in this run",
+                hint="name hosts of the run that serve something, or leave it out",
+            )
 
     def survey(
         self,

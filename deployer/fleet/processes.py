@@ -163,7 +163,10 @@ class _Worker:
             future.set_exception(bug)
 
     def _lost(self, number: int) -> None:
-        task, future, _ = self._under_way.pop(number)
+        told = self._under_way.pop(number, None)
+        if told is None:
+            return  # a submit and the reader have both noticed
+        task, future, _ = told
         hint = "if something was begun there, the host finishes or undoes it: deployer status"
         future.set_exception(
             Interrupted(task.host, "controller", "the process at work on it was killed", hint=hint)

@@ -36,7 +36,10 @@ class StopSign:
 
     def wait(self, seconds: float) -> None:
         """Wait so long, or until somebody asks."""
-        select.select([self._reader], [], [], seconds)
+        # Not `select`, which knows only the first 1,024 descriptors of a process.
+        waiting = select.poll()
+        waiting.register(self._reader, select.POLLIN)
+        waiting.poll(1000 * max(0, seconds))
 
     def __enter__(self) -> Self:
         return self

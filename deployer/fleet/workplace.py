@@ -6,7 +6,7 @@ from typing import Protocol
 
 from deployer.host.script import Host, Stranger, Whereabouts
 from deployer.spec.connection import Connection
-from deployer.transport import Transport, key_exchange_of
+from deployer.transport import Transport, is_open, key_exchange_of
 
 
 class Connect(Protocol):
@@ -39,6 +39,7 @@ class Workplace:
         """Set when nobody wants to wait for others any more."""
         self._connect = connect
         self._open: dict[str, Transport] = {}
+        self._making: dict[str, threading.Lock] = {}
 
     def stranger(self, connection: Connection) -> Stranger:
         """Reach a host of whose Apache nothing is known yet; raise `Unreachable`."""
@@ -67,7 +68,12 @@ class Workplace:
         self._connect.close()
 
     def _transport(self, connection: Connection) -> Transport:
-        # One task of a host at a time, so there is nobody to race with for its connection.
-        if connection.name not in self._open:
-            self._open[connection.name] = self._connect(connection)
-        return self._open[connection.name]
+        """Return the connection to a host; one that ended while nobody used it is made again."""
+        name = connection.name
+        with self._making.setdefault(name, threading.Lock()):  # a sign of life may come between
+            found = self._open.get(name)
+            if found is None or not is_open(found):
+                if found is not None:
+                    found.close()
+                self._open[name] = self._connect(connection)
+            return self._open[name]

@@ -45,9 +45,17 @@ class Past:
     """None: it was killed, or is at work."""
     ending: str
     """`status 2`, `interrupted`, what was wrong, or `cut off`; empty while it is at work."""
+    refused: bool
+    """Whether something kept it from beginning; `ending` says what."""
     results: Mapping[str, HostResult]
     """By host, as far as they ended."""
     steps: Sequence[tuple[datetime, Event]] = field(repr=False)
+
+    @property
+    def was_carried_out(self) -> bool:
+        """Whether it has ended and came to hosts; one that was refused did not."""
+        came = bool(self.results or self.in_flight)
+        return came and self.ended_at is not None and not self.refused
 
     @property
     def in_flight(self) -> tuple[str, ...]:
@@ -96,12 +104,12 @@ class Recorder:
             release=result.release,
         )
 
-    def end(self, ending: str) -> None:
+    def end(self, ending: str, *, refused: bool = False) -> None:
         """Note the end, in a word or two; only the first is noted."""
         with self._lock:
             descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            self._append(descriptor, "end", {"ending": ending})
+            self._append(descriptor, "end", {"ending": ending, "refused": refused})
             os.close(descriptor)
 
     def _write(self, kind: str, **facts: object) -> None:
@@ -129,7 +137,7 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         if isinstance(error, DeployerError):
-            self.end(error.message)
+            self.end(error.message, refused=True)
         else:
             other = "done" if error is None else type(error).__name__
             self.end("interrupted" if isinstance(error, KeyboardInterrupt) else other)
@@ -240,6 +248,7 @@ def _past(number: int, lines: Sequence[Mapping[str, Any]]) -> Past:
         at=_moment(begun),
         ended_at=_moment(ended) if ended else None,
         ending=ended.get("ending", "") if ended else "",
+        refused=bool(ended and ended.get("refused")),
         results=results,
         steps=steps,
     )

@@ -62,6 +62,11 @@ class Transport(Protocol):
         """Give the connection back. Safe to call twice."""
 
 
+def is_open(transport: Transport) -> bool:
+    """Say whether a transport has not ended, as far as is known; one without a line never does."""
+    return bool(getattr(transport, "is_open", True))
+
+
 def key_exchange_of(transport: Transport) -> str:
     """
     Say which key exchange protects a transport, by the name of RFC 4253 §7.1.

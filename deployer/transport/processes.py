@@ -177,7 +177,9 @@ class TerminalPipes:
 
     def read(self, seconds: float, /) -> tuple[bytes, bytes]:
         """Wait for output as `conversation.Pipes` says."""
-        if not select.select([self._terminal], [], [], seconds)[0]:
+        waiting = select.poll()
+        waiting.register(self._terminal, select.POLLIN)
+        if not waiting.poll(1000 * max(0, seconds)):
             raise TimeoutError
         try:
             return self._terminal.read(_CHUNK) or b"", b""

@@ -5,6 +5,7 @@ Whatever the way, what comes out is a socket of this computer, so that one deadl
 all: at the end of the time it is shut down, and everybody who waits for it wakes up.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -65,6 +66,8 @@ def by_tcp(route: Route, timeouts: Deadlines) -> Wire:
         hint = f"does sshd run on {route.name}? {hint}"
     except OSError as error:
         cause = f"{route.where}: {error.strerror or error}"
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            hint = "raise the limit (ulimit -n), or take fewer hosts at a time with --limit"
     else:
         keep_alive(connection, timeouts.keepalive)
         return Wire(connection)

@@ -23,7 +23,6 @@ from deployer.workflows.clients import a_certified_client, knockers
 from deployer.workflows.deploy import Deployment, narrated
 from deployer.workflows.gate import skipped
 from deployer.workflows.knocking import expectations
-from deployer.workflows.leases import Leave
 from deployer.workflows.material import material_of
 from deployer.workflows.preview import Operator, Preview
 from deployer.workflows.recall import Recall
@@ -41,29 +40,37 @@ UNPROVEN = "no certified client was tried: give --identity or the passphrase"
 def carry_out_all(waves: Iterable[Preview], operator: Operator) -> Iterator[HostResult]:
     """Do what one preview after the other shows; what ends a run ends it for the next as well."""
     closed = ""
+    alone = True
     for seen in waves:
         ended = []
-        for result in carry_out(seen, operator, closed=closed):
+        alone = alone and not seen.late
+        for result in carry_out(seen, operator, closed=closed, alone=alone):
             ended.append(result)
             yield result
-        closed = closed or _closing(ended)
+        closed = closed or closing(ended)
+        if operator.halted():
+            operator.executor.give_up()  # nothing begins on those that are late: nobody waits
 
 
-def _closing(ended: Sequence[HostResult]) -> str:
-    """Say why nothing begins after these."""
+def closing(ended: Sequence[HostResult]) -> str:
+    """Say why nothing begins on the hosts that were late, after these have ended so."""
     for one in ended:
         if one.outcome is Outcome.NEEDS_HANDS:
             return f"{one.host} needs hands"
-    begun = [one for one in ended if one.outcome is not Outcome.UNCHANGED]
-    failed = all(one.outcome is not Outcome.CHANGED for one in begun)
-    return "all hosts before it have failed" if begun and failed else ""
+    tried = [one.outcome for one in ended if one.outcome is not Outcome.SKIPPED]
+    good = {Outcome.CHANGED, Outcome.UNCHANGED}
+    return "all hosts before it have failed" if tried and good.isdisjoint(tried) else ""
 
 
-def carry_out(seen: Preview, operator: Operator, *, closed: str = "") -> Iterator[HostResult]:
+def carry_out(
+    seen: Preview, operator: Operator, *, closed: str = "", alone: bool = True
+) -> Iterator[HostResult]:
     """
     Do what a preview showed, and yield how each host ended, as it ends.
 
-    `closed` is why nothing may begin, if that is so.
+    `closed` is why nothing may begin, if that is so. `alone`: there was no preview before it, and
+    comes none after it. Then what keeps anything from being signed is raised, for no host has been
+    touched; otherwise it is how those hosts ended.
 
     Whoever wants it to stop while hosts are being switched is heeded: those in flight end, and the
     others are told of as skipped.
@@ -72,7 +79,6 @@ def carry_out(seen: Preview, operator: Operator, *, closed: str = "") -> Iterato
     settled = [one for one in seen.hosts if not one.plan]
     unrecorded = _recorded([(one, one.plan.release) for one in settled], operator)
     for one in settled:
-        _hang_up(one.target.name, operator)
         yield HostResult(
             host=one.target.name,
             outcome=Outcome.UNCHANGED,
@@ -80,16 +86,24 @@ def carry_out(seen: Preview, operator: Operator, *, closed: str = "") -> Iterato
             unrecorded=unrecorded,
         )
     if seen.changing:
-        yield from _deploy_all(seen, operator, closed)
+        yield from _deploy_all(seen, operator, closed, alone=alone)
 
 
-def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[HostResult]:
+def _deploy_all(
+    preview: Preview, operator: Operator, closed: str, *, alone: bool
+) -> Iterator[HostResult]:
     changing = preview.changing
     failed = {one.host for one in preview.failed}
     if reason := closed or operator.strategy.before_all(failed) or operator.halted():
         yield from (skipped(host.target.name, reason) for host in changing)
         return  # nothing is signed that comes to nobody
-    signed, clients = _issue(changing, operator)
+    try:
+        signed, clients = _issue(changing, operator, alone=alone)
+    except DeployerError as error:
+        if alone:
+            raise
+        yield from (HostResult.of_error(host.target.name, error) for host in changing)
+        return
     seen = {one.target.name: one for one in changing}
     ready: list[Deployment] = []
     for host in changing:
@@ -119,7 +133,7 @@ def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[H
         )
         for one, result in rollout.over(ready, preview.names):
             if operator.strategy.rollback_scope == "host":
-                _hang_up(one.name, operator)
+                operator.hang_up(one.name)
             if one.kept and result.outcome is Outcome.ROLLED_BACK:
                 noted = _recorded([(seen[one.name], one.release)], operator)
                 yield replace(result, unrecorded=noted)
@@ -128,11 +142,6 @@ def _deploy_all(preview: Preview, operator: Operator, closed: str) -> Iterator[H
                 yield replace(result, unrecorded=noted, unproven=_unproven(one))
             else:
                 yield result
-
-
-def _hang_up(host: str, operator: Operator) -> None:
-    """Give a connection back early: of a thousand at once, each costs memory."""
-    operator.executor.submit(Leave(host=host), operator.listen)
 
 
 def _recorded(live: Sequence[tuple[Surveyed, Release]], operator: Operator) -> str:
@@ -160,7 +169,9 @@ class _Signed:
     refusal: PassphraseMissing | None = None
 
 
-def _issue(changing: Sequence[Surveyed], operator: Operator) -> tuple[_Signed, Clients]:
+def _issue(
+    changing: Sequence[Surveyed], operator: Operator, *, alone: bool
+) -> tuple[_Signed, Clients]:
     """
     Sign everything that this run needs, in one go, before the first host is touched.
 
@@ -177,7 +188,7 @@ def _issue(changing: Sequence[Surveyed], operator: Operator) -> tuple[_Signed, C
             issued = sum(map(len, made))
             say(f"{issued} certificate{'' if issued == 1 else 's'}")
     except PassphraseMissing as refusal:
-        if all(map(_needs_signing, changing)):
+        if alone and all(map(_needs_signing, changing)):
             raise
         return _Signed(refusal=refusal), knockers(certified, operator.now)
     return signed, knockers(certified, operator.now)

@@ -22,11 +22,13 @@ class Gate:
         self._stop = stop
         self._failed = set(failed)
         self._reason = strategy.before_all(failed)
+        self._refusal = ""
 
     @property
     def reason(self) -> str:
         """Why nothing begins any more; nothing as long as hosts may."""
-        return self._reason or ("interrupted" if self._stop.is_up else "") or self._halted()
+        interrupted = "interrupted" if self._stop.is_up else ""
+        return self._reason or self._refusal or interrupted or self._halted()
 
     @property
     def broken(self) -> str:
@@ -34,8 +36,12 @@ class Gate:
         return self._reason
 
     def close(self, reason: str) -> None:
-        """Let nothing begin any more."""
+        """Let nothing begin any more, for something has failed."""
         self._close(reason)
+
+    def refuse(self, reason: str) -> None:
+        """Let nothing begin any more, although nothing has failed."""
+        self._refusal = self._refusal or reason
 
     def failed(self, name: str) -> None:
         """Take notice of a host that has failed."""

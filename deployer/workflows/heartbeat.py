@@ -5,7 +5,7 @@ A soak may last for hours, and a lease without a sign of life for two minutes.
 """
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +23,7 @@ class Heartbeat:
     def __init__(
         self,
         executor: Executor,
-        waiting: Callable[[], Collection[Renew]],
+        waiting: Callable[[], Iterable[Renew]],
         *,
         forks: int,
         period: float = PERIOD,

@@ -23,6 +23,7 @@ from deployer.workflows import inspection
 from deployer.workflows.around import Around
 from deployer.workflows.checks import refusal
 from deployer.workflows.claims import Claimant
+from deployer.workflows.leases import Leave
 from deployer.workflows.older_state import older
 from deployer.workflows.strays import strays
 from deployer.workflows.survey import Renewed, Seen, Survey, Surveyed, Target
@@ -91,6 +92,11 @@ class Operator:
     takes_over: bool = True
     """Whether a host may get a release although it has that of another name."""
 
+    def hang_up(self, host: str) -> None:
+        """Give a connection back early: of a thousand at once, each costs memory and a file."""
+        if not self.halted():  # then all of them are about to end
+            self.executor.submit(Leave(host=host), self.listen)
+
 
 def preview(survey: Survey, targets: Iterable[Target], operator: Operator) -> Preview:
     """Look at every host and compare it with its release. Changes nothing."""
@@ -123,6 +129,8 @@ def previews(
         wave.append(one)
         if isinstance(result, Surveyed) and result.plan:
             _foresee(result, operator)
+        else:
+            operator.hang_up(target.name)
     yield _judged(wave, before, targets, everywhere, operator, late=())
 
 

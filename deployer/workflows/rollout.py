@@ -80,10 +80,12 @@ class Rollout:
                 self._gate.close_after(batch)
                 yield from self._bring_back(batch)
 
-    def _waiting(self) -> tuple[Renew, ...]:
-        """Return the hosts whose turn has not come."""
-        ready = [one.deployment for one in self._prepared.copy().values()]
-        return tuple(Renew(where=one.where, switch=one.switch) for one in ready)
+    def _waiting(self) -> Iterator[Renew]:
+        """Name the hosts whose turn has not come, each at the moment when it is asked for."""
+        for name in tuple(self._prepared):
+            if (ready := self._prepared.get(name)) is not None:
+                one = ready.deployment
+                yield Renew(where=one.where, switch=one.switch)
 
     def _prepare(self, deployments: Sequence[Deployment]) -> Ended:
         """Bring every release to its host; yield the hosts on which that failed."""
@@ -113,7 +115,7 @@ class Rollout:
             yield from self._bring(members)
             return
         outcomes = dict.fromkeys((one.name for one in members), Outcome.UNKNOWN)
-        self._gate.close(self._around.begin_batch(tuple(outcomes)))
+        self._gate.refuse(self._around.begin_batch(tuple(outcomes)))
         try:
             for one, result in self._bring(members):
                 outcomes[one.name] = result.outcome

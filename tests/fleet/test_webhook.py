@@ -63,7 +63,7 @@ def test_it_is_told_once_more_when_it_was_busy(listening: Callable[..., Ear], an
         ((404,), "it answered 404", 1),
         ((302,), "it answered 302", 1),
         ((503, 503), "it answered 503", 2),
-        ((0, 0), "no answer within 0.3 s", 2),
+        ((0, 0), "no answer within 2 s", 2),
     ],
 )
 def test_what_comes_of_it_is_said_and_its_address_is_not(
@@ -72,7 +72,7 @@ def test_what_comes_of_it_is_said_and_its_address_is_not(
     ear = listening(*answers)
 
     with pytest.raises(NotDelivered) as refused:
-        tell(ear.url, timeout=0.3 if answers[0] == 0 else 10)
+        tell(ear.url, timeout=2 if answers[0] == 0 else 10)
 
     assert refused.value.message == f"127.0.0.1 was not told of this run: {problem}"
     assert [path for path, _, _ in ear.heard] == ["/services/T0KEN"] * times

@@ -1,5 +1,7 @@
 """The lease: one run at a time, and whoever comes back too late is refused."""
 
+import os
+import shutil
 import subprocess
 import time
 from contextlib import closing
@@ -142,6 +144,34 @@ def test_a_heartbeat_keeps_it(any_shell: Machine) -> None:
     found = machine.observe()
     assert found.lease is not None
     assert found.clock - found.lease.heartbeat < 60
+
+
+LATER = """\
+#!/bin/sh
+case $1 in */lease.{first}) ln -s "$({readlink} "$1")" "${{1%.*}}.{second}" ;; esac
+exec {readlink} "$@"
+"""
+
+
+def test_of_two_signs_of_life_at_once_the_later_stays(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch = new_switch(machine.host)
+    verbs.stage(machine.host, machine.release(), machine.observe(), switch)
+    number = machine.observe().fence
+    # The other comes when the first has seen that none is higher, and before it clears up.
+    readlink = shutil.which("readlink")
+    (tmp_path / "readlink").write_text(
+        LATER.format(readlink=readlink, first=number + 1, second=number + 2)
+    )
+    (tmp_path / "readlink").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    verbs.renew(machine.host, switch)
+
+    found = machine.observe()
+    assert found.lease is not None
+    assert (found.lease.token, found.fence) == (switch.token, number + 2)
 
 
 def test_hosts_that_wait_for_their_turn_are_kept_as_long_as_they_wait(machine: Machine) -> None:

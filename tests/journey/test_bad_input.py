@@ -1,5 +1,6 @@
 """Mistakes in what the operator writes: found before anything connects, all of them at once."""
 
+import json
 import os
 import shlex
 import shutil
@@ -53,6 +54,17 @@ def test_every_mistake_is_named_with_file_line_and_the_nearest_name(project: Pat
     assert "hosts.yml:11: " in said
     assert "hosts.yml:12: " in said
     assert "mtls_verfy" in said
+
+
+def test_a_canary_that_is_not_in_the_run_is_refused(project: Path) -> None:
+    site = {"server_name": "api.example.com", "document_root": "/srv/api"}
+    hosts = {name: {"ansible_host": "192.0.2.1"} for name in ("web1", "web2")}
+    groups = {"web": {"hosts": hosts, "vars": {"apache_vhosts": [site]}}}
+    (project / "hosts.yml").write_text(json.dumps(groups))
+
+    for verb in ("apply", "rotate", "rollback"):
+        said = deployer(project, verb, "web1", "--yes", "--canary", "web2", status=5)
+        assert "--canary web2: none of these hosts is in this run" in said.stderr
 
 
 @pytest.mark.fault(66, how="values that no quoting can hold")

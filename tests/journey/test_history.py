@@ -47,6 +47,26 @@ def test_runs_are_on_record_with_every_host_and_every_step(
     assert "no host ended failed in the last run" in nothing
 
 
+def test_what_failed_is_not_forgotten_by_a_run_that_came_to_no_host(
+    fleet: Fleet, tmp_path: Path, founded: Path
+) -> None:
+    desk = FleetDesk(tmp_path / "project", founded, fleet.hosts(2))
+    desk.hosts["web2"].unplug()
+    desk.apply("-T", "0.5", status=4)
+    desk.hosts["web2"].plug()
+    (desk.directory / "wrong").write_text("another passphrase\n")
+
+    refused = deployer(
+        desk.directory,
+        *("apply", "--yes", "--passphrase-file", "wrong", "--rerun", "unreachable"),
+        status=1,
+    )
+    again = desk.apply("--rerun", "unreachable")
+
+    assert "passphrase" in refused.stderr
+    assert outcomes(again) == {"web2": "changed"}
+
+
 @pytest.mark.fault(44, how="SIGKILL before the confirmation")
 def test_the_next_run_says_what_a_killed_one_has_left_and_goes_on_at_once(
     live_desk: Workbench,

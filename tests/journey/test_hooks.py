@@ -144,6 +144,15 @@ def test_a_batch_that_must_not_begin_ends_the_run(two: FleetDesk) -> None:
     assert told(two)[-1] == "after_batch|2||failed||web2 skipped,"
 
 
+def test_a_batch_that_must_not_begin_brings_nothing_back(two: FleetDesk) -> None:
+    settle(two, "hooks", before_batch='test "$DEPLOYER_BATCH" = 1')
+
+    events = two.apply("--serial", "1", "--rollback-scope", "run", status=2)
+
+    assert outcomes(events) == {"web1": "changed", "web2": "skipped"}
+    assert not steps(events, "roll back")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("hook", ["after_host", "after_batch"])
 def test_one_that_fails_afterwards_is_told_counted_and_nothing_else_begins(
@@ -210,6 +219,24 @@ def test_an_interruption_at_the_terminal_lets_a_command_end(two: FleetDesk) -> N
     assert (two.directory / "ended").exists()
     assert outcomes(run.events) == {"web1": "changed", "web2": "skipped"}
     assert told(two) == ["after_run|||interrupted|130|web1 changed,web2 skipped,"]
+
+
+def test_an_interruption_ends_the_wait_for_a_host_that_is_late(two: FleetDesk) -> None:
+    settle(two, "hooks", before_host=WAIT)
+    state = two.hosts["web2"].layout.state_dir
+    held = f'mkdir -p {state}; ln -s "t $(date +%s) bob@desk: apply" {state}/lease.1'
+    two.hosts["web2"].exec(["sh", "-c", held])
+
+    with running(two, "--lock-timeout", "1h") as run:
+        run.read_until(begins("web1", "hook"))
+        assert until((two.directory / "begun").exists, timeout=30)
+        run.process.send_signal(signal.SIGINT)
+        run.hear("finishing the hosts in flight")
+        (two.directory / "go").touch()
+        ended, _ = run.end()
+
+    assert ended == 130
+    assert outcomes(run.events) == {"web1": "changed", "web2": "skipped"}
 
 
 @pytest.mark.slow

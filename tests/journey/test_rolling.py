@@ -6,9 +6,16 @@ import pytest
 
 from tests.hosts.fleet import Fleet
 from tests.journey.fleet_desk import FleetDesk, outcomes, steps
+from tests.journey.test_signals import begins, running
 from tests.sweep import promises
+from tests.sweep.damage import SESSIONS
 
 BROKEN = {"/etc/apache2/sites-enabled/broken.conf": "Bogus\n"}
+
+
+@pytest.fixture
+def two(fleet: Fleet, tmp_path: Path, founded: Path) -> FleetDesk:
+    return FleetDesk(tmp_path / "project", founded, fleet.hosts(2))
 
 
 @pytest.fixture
@@ -44,6 +51,16 @@ def test_everything_lies_ready_before_the_first_batch_is_switched(three: FleetDe
         ("controller", "soak", True),
     ]
     assert told.count(("controller", "soak", True)) == 1
+
+
+def test_a_host_whose_connection_ends_while_it_waits_gets_another(two: FleetDesk) -> None:
+    with running(two, "--serial", "1", "--soak", "3s") as run:
+        run.read_until(begins("controller", "soak"))
+        two.hosts["web2"].exec(["sh", "-c", SESSIONS])
+        status, said = run.end()
+
+    assert (status, said) == (0, "")
+    assert outcomes(run.events) == {"web1": "changed", "web2": "changed"}
 
 
 def test_a_canary_that_fails_stops_the_run_before_anything_else_begins(

@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
+from deployer.cli.host_session import HostSession
+from deployer.cli.options import Common
+from deployer.errors import DeployerError
 from deployer.pki.keys import KeyType
+from deployer.result import Outcome
 from deployer.store.state import Store
+from deployer.workflows.apply import carry_out
+from deployer.workflows.preview import preview
 from tests.hosts.fleet import Fleet
 from tests.hosts.host import LabHost
 from tests.hosts.sandbox import SandboxHost
@@ -63,6 +69,22 @@ def test_a_certificate_that_never_arrived_does_not_replace_the_one_in_use(
 
     assert "0 to change" in desk.deployer("plan", "--detailed-exitcode").stderr
     assert [one["outcome"] for one in desk.events("host", *APPLY)] == ["unchanged"]
+
+
+def test_what_keeps_a_late_host_from_being_signed_for_is_how_it_ends(
+    desk: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.directory)
+    with HostSession(Common(passphrase_command="false")) as session:
+        operator = session.operator()
+        seen = preview(session.survey(), session.targets("all"), operator)
+        with pytest.raises(DeployerError):
+            list(carry_out(seen, operator))
+
+        (result,) = carry_out(seen, operator, alone=False)
+
+    assert result.outcome is Outcome.FAILED
+    assert "passphrase" in result.summary
 
 
 def test_lists_that_nobody_looks_into_are_neither_signed_nor_sent(old_desk: Workbench) -> None:

@@ -124,6 +124,23 @@ def test_hosts_that_failed_are_told_from_those_that_were_out_of_reach(runs: Runs
     assert past.ended("unreachable") == {"unreachable"}
 
 
+def test_a_run_that_came_to_no_host_has_not_been_carried_out(runs: Runs) -> None:
+    failed = HostResult(host="web1", outcome=Outcome.FAILED)
+    with begin(runs) as carried_out:
+        carried_out.host(failed)
+        carried_out.end("status 2")
+    with begin(runs) as without_hosts:
+        without_hosts.end("status 0")
+    with begin(runs) as refused:
+        refused.host(failed)
+        refused.end("the passphrase is wrong", refused=True)
+    with begin(runs) as at_work:
+        at_work.host(failed)
+        told = [past.number for past in runs.newest_first() if past.was_carried_out]
+
+    assert told == [1]
+
+
 def test_nobody_else_may_read_it(runs: Runs, tmp_path: Path) -> None:
     before = os.umask(0)
     try:

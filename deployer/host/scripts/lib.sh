@@ -363,8 +363,9 @@ hold_lease() {
     [ "$attempts" -lt 50 ] || fail "cannot write below $state"
   done
   [ -n "$renewed" ] || journal leased "$1" "$mine, to $2"
+  # Not what is above: the same run may be renewing it at this moment.
   for link in "$state"/free.* "$state"/lease.*; do
-    [ "${link##*.}" = "$mine" ] || rm -f "$link"
+    [ "${link##*.}" -ge "$mine" ] 2>/dev/null || rm -f "$link"
   done
 }
 
