@@ -41,7 +41,10 @@ class File:
 
         With `group` by the group of Apache's workers as well: they open password files themselves.
         """
-        content, digest = (_with_digest if secret else _shared)(content)
+        if secret:
+            digest = hashlib.sha256(content).hexdigest()
+        else:
+            content, digest = _shared(content)
         mode = (0o640 if group else 0o600) if secret else PUBLIC
         return cls(path=path, digest=digest, content=content, mode=mode, secret=secret)
 
@@ -133,8 +136,9 @@ class Release:
     def sharing(self, other: Self) -> Self:
         """Take the files that are the same from `other`: of each there is one in memory then."""
         theirs = {file.path: file for file in other.files}
-        same = (known if (known := theirs.get(file.path)) == file else file for file in self.files)
-        return replace(self, files=tuple(same))
+        ours = {file.path: file for file in self.files}
+        same = {path: file for path, file in theirs.items() if ours.get(path) == file}
+        return replace(self, files=tuple({**ours, **same}.values()))
 
     def to_tar(self, present: Mapping[str, str]) -> bytes:
         """
@@ -152,12 +156,10 @@ class Release:
         return buffer.getvalue()
 
 
-def _with_digest(content: bytes) -> tuple[bytes, str]:
+@lru_cache(maxsize=256)
+def _shared(content: bytes) -> tuple[bytes, str]:
+    """Return the first of all equal contents, and its digest: a thousand hosts have the same CA."""
     return content, hashlib.sha256(content).hexdigest()
-
-
-# Of authorities, lists and much of Apache's files, a thousand hosts have the same.
-_shared = lru_cache(maxsize=256)(_with_digest)
 
 
 def _promised(line: str, texts: Mapping[str, bytes]) -> File:

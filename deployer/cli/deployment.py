@@ -44,7 +44,7 @@ OverwriteDrift = Annotated[
 
 Rerun = Annotated[
     Literal["failed", "unreachable"] | None,
-    typer.Option("--rerun", help="only hosts that ended so in the last run"),
+    typer.Option("--rerun", help="only hosts that ended so in the last run that came to any"),
 ]
 
 

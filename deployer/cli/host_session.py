@@ -4,6 +4,7 @@ import getpass
 import os
 import socket
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -110,7 +111,7 @@ class HostSession(Session):
             again = last.ended(ended) if last else frozenset()
             found = tuple(target for target in found if target.name in again)
             if not found:
-                console.note(f"no host ended {ended} in the last run")
+                console.note(f"no host ended {ended} in the last run that came to any")
         if self.common.canary and found:
             self._check_canaries({target.name for target in found})
         make_room(len(found))
@@ -160,9 +161,9 @@ class HostSession(Session):
             rollback_scope=common.rollback_scope,
         )
 
-    def _check_canaries(self, names: Collection[str]) -> None:
-        """Refuse a run whose first batch would be everything."""
-        if not any(name in names for name in self.strategy.canaries):
+    def _check_canaries(self, names: AbstractSet[str]) -> None:
+        """Refuse a run in which no canary would come first."""
+        if names.isdisjoint(self.strategy.canaries):
             raise UsageError(
                 f"--canary {self.common.canary}: none of these hosts is in this run",
                 hint="name hosts of the run that serve something, or leave it out",

@@ -1,10 +1,10 @@
-"""Room for a connection to every host: each of them is an open file of this process, or three."""
+"""Room for a connection to every host: each is an open file of this process, or two."""
 
 import resource
 from contextlib import suppress
 
 _OF_A_HOST = 3
-"""Its socket, and a pair of them where it lies behind another host or a command."""
+"""Its socket, or a pair of them where it lies behind another host; and one while a command runs."""
 _OTHERS = 256
 
 
@@ -19,6 +19,7 @@ def make_room(hosts: int) -> None:
     wanted = _OTHERS + _OF_A_HOST * hosts
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
-    if resource.RLIM_INFINITY != soft < wanted:
-        with suppress(ValueError, OSError):  # a system may have a limit above the limit
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    with suppress(ValueError, OSError):  # a system may have a limit below the hard one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

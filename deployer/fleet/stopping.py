@@ -4,11 +4,14 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
+_LONGEST = 86400
+"""Seconds that `poll` is asked to wait; it takes no more than 24 days."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -39,7 +42,10 @@ class StopSign:
         # Not `select`, which knows only the first 1,024 descriptors of a process.
         waiting = select.poll()
         waiting.register(self._reader, select.POLLIN)
-        waiting.poll(1000 * max(0, seconds))
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if waiting.poll(1000 * min(left, _LONGEST)):
+                return
 
     def __enter__(self) -> Self:
         return self

@@ -29,6 +29,7 @@ class Threads:
         self._pool.shutdown()
 
     def close(self) -> None:
-        """Wait for what is under way, and give the connections back."""
+        """Wait for what is under way, for nobody else, and give the connections back."""
+        self._place.gave_up.set()
         self._pool.shutdown()
         self._place.close()

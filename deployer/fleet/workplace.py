@@ -56,7 +56,8 @@ class Workplace:
 
     def leave(self, host: str) -> None:
         """Give the connection to a host back, if there is one: nothing else is to be done there."""
-        transport = self._open.pop(host, None)
+        with self._making_of(host):
+            transport = self._open.pop(host, None)
         if transport is not None:
             transport.close()
 
@@ -70,10 +71,15 @@ class Workplace:
     def _transport(self, connection: Connection) -> Transport:
         """Return the connection to a host; one that ended while nobody used it is made again."""
         name = connection.name
-        with self._making.setdefault(name, threading.Lock()):  # a sign of life may come between
+        with self._making_of(name):
             found = self._open.get(name)
-            if found is None or not is_open(found):
-                if found is not None:
-                    found.close()
-                self._open[name] = self._connect(connection)
-            return self._open[name]
+            if found is not None and is_open(found):
+                return found
+            if found is not None:
+                found.close()
+            made = self._open[name] = self._connect(connection)
+            return made
+
+    def _making_of(self, host: str) -> threading.Lock:
+        """Keep others of the same host out: a sign of life may come beside another task."""
+        return self._making.setdefault(host, threading.Lock())

@@ -46,16 +46,15 @@ class Past:
     ending: str
     """`status 2`, `interrupted`, what was wrong, or `cut off`; empty while it is at work."""
     refused: bool
-    """Whether something kept it from beginning; `ending` says what."""
+    """Whether an error ended it before anything was begun on hosts; `ending` says which."""
     results: Mapping[str, HostResult]
     """By host, as far as they ended."""
     steps: Sequence[tuple[datetime, Event]] = field(repr=False)
 
     @property
     def was_carried_out(self) -> bool:
-        """Whether it has ended and came to hosts; one that was refused did not."""
-        came = bool(self.results or self.in_flight)
-        return came and self.ended_at is not None and not self.refused
+        """Whether it came to hosts; one that was refused did not."""
+        return bool(self.results or self.in_flight) and not self.refused
 
     @property
     def in_flight(self) -> tuple[str, ...]:

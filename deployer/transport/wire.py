@@ -66,12 +66,18 @@ def by_tcp(route: Route, timeouts: Deadlines) -> Wire:
         hint = f"does sshd run on {route.name}? {hint}"
     except OSError as error:
         cause = f"{route.where}: {error.strerror or error}"
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            hint = "raise the limit (ulimit -n), or take fewer hosts at a time with --limit"
+        hint = of_too_many_files(error) or hint
     else:
         keep_alive(connection, timeouts.keepalive)
         return Wire(connection)
     raise Unreachable(route.name, "connect", cause, hint=hint)
+
+
+def of_too_many_files(error: OSError) -> str:
+    """Say what to do when it is this computer that has no room for another connection."""
+    if error.errno not in {errno.EMFILE, errno.ENFILE}:
+        return ""
+    return "raise the limit (ulimit -n), or take fewer hosts at a time with --limit"
 
 
 def by_command(route: Route) -> Wire:

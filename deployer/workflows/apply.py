@@ -5,7 +5,7 @@ The order keeps harm away: nothing is issued before every host was seen and the 
 and nothing is switched before it was issued, recorded, checked and rehearsed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deployer.apache.compile import compile_release
@@ -40,37 +40,42 @@ UNPROVEN = "no certified client was tried: give --identity or the passphrase"
 def carry_out_all(waves: Iterable[Preview], operator: Operator) -> Iterator[HostResult]:
     """Do what one preview after the other shows; what ends a run ends it for the next as well."""
     closed = ""
-    alone = True
+    first = True
     for seen in waves:
         ended = []
-        alone = alone and not seen.late
-        for result in carry_out(seen, operator, closed=closed, alone=alone):
+        for result in carry_out(seen, operator, closed=closed, first=first):
             ended.append(result)
             yield result
-        closed = closed or closing(ended)
+        closed = closed or closing(ended, {one.target.name for one in seen.changing})
+        first = False
         if operator.halted():
             operator.executor.give_up()  # nothing begins on those that are late: nobody waits
 
 
-def closing(ended: Sequence[HostResult]) -> str:
-    """Say why nothing begins on the hosts that were late, after these have ended so."""
+def closing(ended: Sequence[HostResult], changing: Collection[str]) -> str:
+    """
+    Say why nothing begins on the hosts that were late, after these have ended so.
+
+    `changing` had a release coming. A host that could not be looked at keeps nobody else back.
+    """
     for one in ended:
         if one.outcome is Outcome.NEEDS_HANDS:
             return f"{one.host} needs hands"
-    tried = [one.outcome for one in ended if one.outcome is not Outcome.SKIPPED]
-    good = {Outcome.CHANGED, Outcome.UNCHANGED}
-    return "all hosts before it have failed" if tried and good.isdisjoint(tried) else ""
+    begun = [
+        one.outcome for one in ended if one.host in changing and one.outcome is not Outcome.SKIPPED
+    ]
+    return "all hosts before it have failed" if begun and Outcome.CHANGED not in begun else ""
 
 
 def carry_out(
-    seen: Preview, operator: Operator, *, closed: str = "", alone: bool = True
+    seen: Preview, operator: Operator, *, closed: str = "", first: bool = True
 ) -> Iterator[HostResult]:
     """
     Do what a preview showed, and yield how each host ended, as it ends.
 
-    `closed` is why nothing may begin, if that is so. `alone`: there was no preview before it, and
-    comes none after it. Then what keeps anything from being signed is raised, for no host has been
-    touched; otherwise it is how those hosts ended.
+    `closed` is why nothing may begin, if that is so. In the `first` preview of a run what keeps
+    anything from being signed is raised, for no host has been touched; later it is how those hosts
+    ended.
 
     Whoever wants it to stop while hosts are being switched is heeded: those in flight end, and the
     others are told of as skipped.
@@ -86,11 +91,11 @@ def carry_out(
             unrecorded=unrecorded,
         )
     if seen.changing:
-        yield from _deploy_all(seen, operator, closed, alone=alone)
+        yield from _deploy_all(seen, operator, closed, first=first)
 
 
 def _deploy_all(
-    preview: Preview, operator: Operator, closed: str, *, alone: bool
+    preview: Preview, operator: Operator, closed: str, *, first: bool
 ) -> Iterator[HostResult]:
     changing = preview.changing
     failed = {one.host for one in preview.failed}
@@ -98,9 +103,9 @@ def _deploy_all(
         yield from (skipped(host.target.name, reason) for host in changing)
         return  # nothing is signed that comes to nobody
     try:
-        signed, clients = _issue(changing, operator, alone=alone)
+        signed, clients = _issue(changing, operator, first=first)
     except DeployerError as error:
-        if alone:
+        if first:
             raise
         yield from (HostResult.of_error(host.target.name, error) for host in changing)
         return
@@ -170,7 +175,7 @@ class _Signed:
 
 
 def _issue(
-    changing: Sequence[Surveyed], operator: Operator, *, alone: bool
+    changing: Sequence[Surveyed], operator: Operator, *, first: bool
 ) -> tuple[_Signed, Clients]:
     """
     Sign everything that this run needs, in one go, before the first host is touched.
@@ -188,7 +193,7 @@ def _issue(
             issued = sum(map(len, made))
             say(f"{issued} certificate{'' if issued == 1 else 's'}")
     except PassphraseMissing as refusal:
-        if alone and all(map(_needs_signing, changing)):
+        if first and all(map(_needs_signing, changing)):
             raise
         return _Signed(refusal=refusal), knockers(certified, operator.now)
     return signed, knockers(certified, operator.now)

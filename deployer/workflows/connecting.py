@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from deployer.errors import Unreachable
 from deployer.spec.connection import Connection
 from deployer.transport import Transport, openssh
 from deployer.transport.deadlines import Deadlines
 from deployer.transport.local import Local
 from deployer.transport.ssh import Connections
 from deployer.transport.ssh_config import SshConfig
+from deployer.transport.wire import of_too_many_files
 
 
 class Connector:
@@ -25,6 +27,13 @@ class Connector:
 
     def __call__(self, connection: Connection) -> Transport:
         """Connect to a host; raises `Unreachable`."""
+        try:
+            return self._connect(connection)
+        except OSError as error:  # of our own: the host has not been asked yet
+            cause, hint = error.strerror or str(error), of_too_many_files(error)
+            raise Unreachable(connection.name, "connect", cause, hint=hint) from error
+
+    def _connect(self, connection: Connection) -> Transport:
         if connection.way == "local":
             return Local(connection.name, become=connection.become, timeouts=self._deadlines)
         if connection.way == "openssh":

@@ -283,3 +283,13 @@ def test_an_interrupt_ends_the_wait_for_others(executor: Executor) -> None:
         )
 
     assert told == [True, True]
+
+
+def test_whoever_closes_it_does_not_wait_for_others(executor: Executor) -> None:
+    begun = threading.Event()
+
+    future = executor.submit(WaitForOthers("a"), lambda _: begun.set())
+    assert begun.wait(timeout=30)
+    executor.close()
+
+    assert future.result(timeout=30)

@@ -81,7 +81,7 @@ def test_what_keeps_a_late_host_from_being_signed_for_is_how_it_ends(
         with pytest.raises(DeployerError):
             list(carry_out(seen, operator))
 
-        (result,) = carry_out(seen, operator, alone=False)
+        (result,) = carry_out(seen, operator, first=False)
 
     assert result.outcome is Outcome.FAILED
     assert "passphrase" in result.summary

@@ -134,11 +134,13 @@ def test_a_run_that_came_to_no_host_has_not_been_carried_out(runs: Runs) -> None
     with begin(runs) as refused:
         refused.host(failed)
         refused.end("the passphrase is wrong", refused=True)
-    with begin(runs) as at_work:
-        at_work.host(failed)
-        told = [past.number for past in runs.newest_first() if past.was_carried_out]
+    killed = begin(runs)
+    killed.step(Event(host="web1", step=Step.ACTIVATE, ended=False))
 
-    assert told == [1]
+    told = [past.number for past in runs.newest_first() if past.was_carried_out]
+
+    assert told == [4, 1]
+    killed.end("cut off")
 
 
 def test_nobody_else_may_read_it(runs: Runs, tmp_path: Path) -> None:

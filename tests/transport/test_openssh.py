@@ -53,11 +53,13 @@ def reach(server: Sshd, tmp_path: Path) -> Reach:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
+def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No control socket, and no `ssh` that holds one."""
-    before = set(Path(tempfile.gettempdir()).glob("deployer-*/c"))
-    yield
-    assert set(Path(tempfile.gettempdir()).glob("deployer-*/c")) <= before
+    # A place of its own: other workers of a parallel run have theirs.
+    with tempfile.TemporaryDirectory(prefix="deployer-") as place:
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        yield
+        assert not list(Path(place).glob("*/c"))
 
 
 def refused(reach: Reach, *options: tuple[str, str], **said: str) -> Unreachable:
