@@ -205,6 +205,23 @@ def test_undoing_twice_is_undoing_once(machine: Machine) -> None:
 # The dead man
 
 
+def test_an_undo_whose_outcome_cannot_be_noted_is_done_again(machine: Machine) -> None:
+    old = machine.release()
+    machine.deploy(old)
+    switch = machine.activate(machine.release())
+    note = machine.state / f"last.{switch.token}"
+    note.unlink()
+    note.mkdir()
+
+    assert isinstance(machine.undo(switch), RolledBack)
+    note.rmdir()
+
+    assert isinstance(machine.undo(switch), RolledBack)
+    assert machine.last.startswith(f"rolled_back {switch.token} ")
+    assert machine.serves(old)
+    assert machine.in_flight() == []
+
+
 def test_a_release_that_nobody_confirms_is_undone_by_the_host_itself(any_shell: Machine) -> None:
     first = any_shell.release()
     any_shell.deploy(first)

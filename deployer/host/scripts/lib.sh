@@ -393,8 +393,8 @@ forget() {
 # remember OUTCOME WHY. The file was made large enough before the switch, and is written over in
 # place: that needs no free disk space.
 remember() {
-  printf '%s\n' "$1 $token $new ${old:-none} $(date +%s) $2" 2>/dev/null 1<>"$state/last.$token"
-  rename "$state/last.$token" "$state/last"
+  printf '%s\n' "$1 $token $new ${old:-none} $(date +%s) $2" 2>/dev/null 1<>"$state/last.$token" &&
+    rename "$state/last.$token" "$state/last"
 }
 
 # plan_of FILE: what an activation wrote down before it began.

@@ -27,6 +27,10 @@ esac
 
 plan=$state/undoing.$token
 
+told() {
+  { read -r _ whose _ <"$state/last"; } 2>/dev/null && [ "$whose" = "$token" ]
+}
+
 nothing_to_undo() {
   [ ! -e "$state/pending.$token" ] && [ ! -e "$plan" ]
 }
@@ -111,9 +115,12 @@ case $outcome in
   rolled_back) journal rolled_back "$token" "${old:-nothing}" ;;
   *) journal needs_hands "$token" ;;
 esac
-rm -f "$plan"
-forget
-release_lease
+# While that cannot be written, the plan stays: whoever comes next finds it, and has it noted.
+if told; then
+  rm -f "$plan"
+  forget
+  release_lease
+fi
 echo "$why" >&2
 [ "$outcome" = needs_hands ] || exit 10
 noted >&2
