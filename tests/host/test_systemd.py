@@ -1,5 +1,6 @@
 """Where systemd runs the host: the timer is a unit of its own, and Apache stays a service."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -74,7 +75,15 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep other workers out: two systemds in one tree of cgroups end each other's services."""
+    with (tmp_path_factory.getbasetemp().parent / "systemd.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def machine(tmp_path: Path, _alone: None) -> Iterator[Machine]:
     """A machine that has just booted."""
     if reason := unavailable():
         pytest.skip(reason)
